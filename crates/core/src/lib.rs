@@ -1,0 +1,23 @@
+//! Judges bytes: what was signed, by which key, about which digest, and whether that is what was asked for.
+//!
+//! This crate has no files, sockets, clock, environment or randomness of its own: whoever calls it brings the
+//! bytes and the time, so that the same verdict comes out in a pipeline, at a gate, in a cluster and behind an
+//! air gap. It must never learn where bytes came from beyond a name to show.
+//!
+//! The way of an image through it: [`Candidate`]s, found beside the image and unverified, together are
+//! [`Evidence`]; a [`Policy`] says what must hold; a [`Verifier`] holds one against the other and gives a
+//! [`Verdict`]. The way of a signature: a [`signing::SigningRequest`] is prepared, its messages are signed here or
+//! elsewhere, and what comes back is verified and assembled.
+
+pub mod descriptor;
+pub mod digest;
+pub mod encoding;
+pub mod json;
+pub mod limits;
+pub mod manifest;
+pub mod media_type;
+pub mod reference;
+
+pub use descriptor::{Descriptor, Platform};
+pub use digest::Digest;
+pub use reference::{ImageRef, PinnedRef, Repository};
