@@ -13,6 +13,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod encoding;
 pub mod json;
+pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod media_type;
@@ -20,4 +21,5 @@ pub mod reference;
 
 pub use descriptor::{Descriptor, Platform};
 pub use digest::Digest;
+pub use key::{KeyId, PrivateKey, PublicKey, Scheme, Signature, Signer};
 pub use reference::{ImageRef, PinnedRef, Repository};

@@ -1,0 +1,177 @@
+//! Signing, and the check of each signature before it leaves.
+//!
+//! Equal input gives an equal signature: RFC 6979, Ed25519 and PKCS#1 v1.5 need no random numbers. What was signed is
+//! verified before it is returned (rule G1), ECDSA and pure Ed25519 by the other library: a fault while computing can
+//! give away the key.
+
+use core::fmt;
+
+use ed25519_dalek::Signer as _;
+
+use super::private::Secret;
+use super::{Prehashed, PrivateKey, PublicKey, Reread, Scheme, SignError};
+use crate::encoding::{NotBase64, base64_decode, base64_encode};
+
+/// A signature as it stands on the wire: ASN.1 DER for ECDSA, 64 bytes for Ed25519, the length of the modulus for RSA.
+/// A value of this type proves nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signature(Vec<u8>);
+
+impl Signature {
+    /// Takes the bytes of a signature that was made elsewhere.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Reads standard base64 with padding and nothing else: no line end, no URL alphabet.
+    pub fn from_base64(text: &str) -> Result<Self, NotBase64> {
+        base64_decode(text).map(Self)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes, owned.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The bytes in standard base64.
+    pub fn to_base64(&self) -> String {
+        base64_encode(&self.0)
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({})", self.to_base64())
+    }
+}
+
+/// Something that signs: a key in memory, or a device that only gives out signatures.
+///
+/// An implementation verifies what it made before it returns it (rule G1).
+pub trait Signer {
+    /// The public half of the key that signs.
+    fn public_key(&self) -> &PublicKey;
+
+    /// What it signs with.
+    fn scheme(&self) -> Scheme;
+
+    /// Signs a message.
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Signs a message of which only the hashes are at hand; impossible for pure Ed25519 (rule G6). Make the hashes
+    /// with [`Prehasher::for_schemes`](super::Prehasher::for_schemes) and [`scheme`](Self::scheme).
+    fn sign_prehashed(&self, hashes: &Prehashed) -> Result<Signature, SignError>;
+
+    /// Signs a message that does not fit in memory and can be read again: `read` hands out all of it, piece by
+    /// piece, each time it is called (rule G6).
+    fn sign_rereadable(&self, read: Reread<'_>) -> Result<Signature, SignError>;
+}
+
+/// Signs with a private key in memory.
+#[derive(Debug)]
+pub struct LocalSigner {
+    key: PrivateKey,
+    scheme: Scheme,
+}
+
+impl LocalSigner {
+    /// Signs with the key's default scheme ([`Scheme::default_for`]).
+    pub fn new(key: PrivateKey) -> Self {
+        let scheme = Scheme::default_for(key.algorithm());
+        Self { key, scheme }
+    }
+
+    /// Signs with another scheme of the same kind of key.
+    pub fn with_scheme(self, scheme: Scheme) -> Result<Self, SignError> {
+        let key = self.key.algorithm();
+        if scheme.fits(key) {
+            Ok(Self { scheme, ..self })
+        } else {
+            Err(SignError::SchemeMismatch { scheme, key })
+        }
+    }
+
+    /// The key.
+    pub const fn private_key(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
+impl Signer for LocalSigner {
+    fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+
+    fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        match (self.scheme, self.key.secret()) {
+            (Scheme::Ed25519, Secret::Ed25519(secret)) => {
+                let signature = secret.sign(message).to_bytes();
+                released(signature.to_vec(), |bytes| agrees_on_pure(self.public_key(), message, bytes))
+            }
+            _ => self.sign_prehashed(&Prehashed::of(&[self.scheme], message)),
+        }
+    }
+
+    fn sign_prehashed(&self, hashes: &Prehashed) -> Result<Signature, SignError> {
+        let hash = self.scheme.hash().ok_or(SignError::NeedsMessage)?;
+        let digest = hashes.get(hash).ok_or(SignError::MissingHash { hash })?;
+        let signature = match self.key.secret() {
+            Secret::Ec(secret) => secret.sign(digest),
+            Secret::Ed25519(secret) => hashes.sha512_state().and_then(|state| {
+                secret.sign_prehashed(state, None).ok().map(|signature| signature.to_bytes().to_vec())
+            }),
+            #[cfg(feature = "aws-lc")]
+            Secret::Rsa(secret) => secret.sign(digest),
+        };
+        released(signature.ok_or(SignError::Computation)?, |bytes| {
+            self.public_key().verify_prehashed(hashes, bytes, &[self.scheme]).is_some()
+        })
+    }
+
+    fn sign_rereadable(&self, read: Reread<'_>) -> Result<Signature, SignError> {
+        self.sign_rereadable_with(read)
+    }
+}
+
+fn released(bytes: Vec<u8>, verifies: impl Fn(&[u8]) -> bool) -> Result<Signature, SignError> {
+    if verifies(&bytes) { Ok(Signature(bytes)) } else { Err(SignError::SelfCheck) }
+}
+
+#[cfg(feature = "aws-lc")]
+fn agrees_on_pure(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+    key.ed25519_bytes().is_some_and(|key| super::aws_lc::agrees_on_ed25519(key, message, signature))
+}
+
+#[cfg(not(feature = "aws-lc"))]
+fn agrees_on_pure(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+    key.verify(message, signature, &[Scheme::Ed25519]).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_that_does_not_verify_is_not_released() {
+        assert_eq!(released(vec![1], |_| true), Ok(Signature(vec![1])));
+        assert_eq!(released(vec![1], |_| false), Err(SignError::SelfCheck));
+    }
+
+    #[test]
+    fn base64_has_one_spelling() {
+        let signature = Signature::from_bytes([0xfb, 0xff]);
+        assert_eq!(Signature::from_base64(&signature.to_base64()), Ok(signature));
+        for other in ["-_8=", "+/8", "+/9=", "+/8=\n", "+/\n8=", " +/8=", "+/8\0", "+/8é", "+/8=="] {
+            assert!(Signature::from_base64(other).is_err(), "{other:?}");
+        }
+    }
+}
