@@ -9,17 +9,29 @@
 //! [`Verdict`]. The way of a signature: a [`signing::SigningRequest`] is prepared, its messages are signed here or
 //! elsewhere, and what comes back is verified and assembled.
 
+pub mod blob_guard;
+pub mod bundle;
+pub mod candidate;
 pub mod descriptor;
 pub mod digest;
+pub mod dsse;
 pub mod encoding;
 pub mod json;
 pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod media_type;
+pub mod policy;
 pub mod reference;
+pub mod signing;
+pub mod simple_signing;
+pub mod statement;
+pub mod verify;
 
+pub use candidate::{Candidate, Evidence, Format};
 pub use descriptor::{Descriptor, Platform};
 pub use digest::Digest;
 pub use key::{KeyId, PrivateKey, PublicKey, Scheme, Signature, Signer};
+pub use policy::{Policy, SignatureRequirement, TrustedKey};
 pub use reference::{ImageRef, PinnedRef, Repository};
+pub use verify::{Finding, Reason, Subject, Verdict, Verified, Verifier};

@@ -1,0 +1,420 @@
+//! Signatures of images held against a requirement, candidate by candidate.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Finding, ImageSignature, Proof, Reason, Subject, Verified, Verifier};
+use crate::candidate::{Candidate, Evidence, Format, Signed};
+use crate::digest::Digest;
+use crate::dsse::pae;
+use crate::key::{KeyId, Prehashed, Scheme};
+use crate::limits::SIGNATURE_CHECKS;
+use crate::media_type::IN_TOTO;
+use crate::policy::{Policy, RepositoryGlob, SignatureRequirement, SignedFor, TrustedKey};
+use crate::reference::ImageRef;
+use crate::simple_signing::{self, SimpleSigning};
+use crate::statement::{COSIGN_SIGN, Statement, StatementError};
+
+/// Judges one image. Signatures are checked once, whatever number of requirements asks for them.
+pub(super) struct Judge<'a> {
+    verifier: &'a Verifier,
+    subject: &'a Subject,
+    evidence: &'a Evidence,
+    policy: &'a Policy,
+    now: Timestamp,
+    checked: HashMap<(usize, usize, KeyId), Option<Scheme>>,
+    checks: usize,
+    left_out: bool,
+}
+
+/// Who made a signature.
+enum SignedBy<'k> {
+    /// This key, by this scheme.
+    Key(&'k TrustedKey, Scheme),
+    /// None of the trusted keys.
+    Nobody,
+    /// None of those that could still be tried: the number of checks is spent.
+    Unknown,
+}
+
+/// What a candidate's signatures are over, hashed once for all of them and all keys: a bundle may be large, and have
+/// many signatures.
+struct Message<'a> {
+    bytes: &'a [u8],
+    hashes: Prehashed,
+}
+
+impl<'a> Message<'a> {
+    fn new(bytes: &'a [u8], keys: &[TrustedKey]) -> Self {
+        let schemes: Vec<_> =
+            keys.iter().flat_map(|key| Scheme::accepted_for(key.key().algorithm())).copied().collect();
+        Self { bytes, hashes: Prehashed::of(&schemes, bytes) }
+    }
+
+    /// How many checks one signature by this key counts as: one for each scheme, and for pure Ed25519, which reads
+    /// the whole message again, one more for each MiB.
+    fn cost(&self, key: &TrustedKey) -> usize {
+        let schemes = Scheme::accepted_for(key.key().algorithm());
+        let pure = schemes.iter().any(|scheme| scheme.hash().is_none());
+        let again = if pure { self.bytes.len() >> 20 } else { 0 };
+        schemes.len().saturating_add(again)
+    }
+
+    fn verify(&self, key: &TrustedKey, signature: &[u8]) -> Option<Scheme> {
+        let schemes = Scheme::accepted_for(key.key().algorithm());
+        let (pure, hashed): (Vec<_>, Vec<_>) =
+            schemes.iter().copied().partition(|scheme| scheme.hash().is_none());
+        let verify_pure = || key.key().verify(self.bytes, signature, &pure);
+        key.key().verify_prehashed(&self.hashes, signature, &hashed).or_else(verify_pure)
+    }
+}
+
+/// A requirement, judged.
+pub(super) struct Judged {
+    pub(super) met: bool,
+    pub(super) counted: usize,
+    pub(super) accepted: Vec<Verified<ImageSignature>>,
+    pub(super) findings: Vec<Finding>,
+    /// Whether there were more signatures than could be checked.
+    pub(super) left_out: bool,
+}
+
+/// The signed content of a candidate, read after its signature was verified.
+struct Content {
+    kind: String,
+    digest: Digest,
+    name: Option<String>,
+    annotations: std::collections::BTreeMap<String, Value>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(
+        verifier: &'a Verifier,
+        subject: &'a Subject,
+        evidence: &'a Evidence,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Self {
+        Self { verifier, subject, evidence, policy, now, checked: HashMap::new(), checks: 0, left_out: false }
+    }
+
+    /// A finding if a signature was left out because the checks for one image were spent (rule L5).
+    pub(super) fn budget_finding(&self) -> Option<Finding> {
+        let limit = format!("at most {SIGNATURE_CHECKS} signature checks for one image");
+        self.left_out
+            .then(|| Finding::new(Reason::Unreadable).compared(limit, "more candidates than can be checked"))
+    }
+
+    pub(super) fn signatures(&mut self, requirement: usize, wanted: &SignatureRequirement) -> Judged {
+        let evidence = self.evidence;
+        let mut accepted = Vec::new();
+        let mut findings = Vec::new();
+        let mut left_out = false;
+        for (at, candidate) in evidence.candidates.iter().enumerate() {
+            for mut finding in self.candidate(at, candidate, wanted, &mut accepted, &mut left_out) {
+                finding.requirement = Some(requirement);
+                finding.origin = Some(candidate.origin().clone());
+                findings.push(finding);
+            }
+        }
+        // Rule S2: distinct keys, never signatures.
+        let counted = accepted.iter().map(|signature| signature.key).collect::<BTreeSet<_>>().len();
+        let met = counted >= wanted.wanted();
+        if !met {
+            if counted > 0 {
+                let mut finding = Finding::new(Reason::ThresholdNotMet).compared(
+                    format!("{} distinct keys", wanted.wanted()),
+                    format!("{counted} of {} keys", wanted.keys().len()),
+                );
+                finding.requirement = Some(requirement);
+                findings.push(finding);
+            } else if evidence.candidates.is_empty() && !self.may_have_missed(wanted) {
+                let mut finding = Finding::new(Reason::NoSignature).compared(wanted_words(wanted), "nothing");
+                finding.requirement = Some(requirement);
+                findings.push(finding);
+            }
+        }
+        self.left_out |= left_out;
+        Judged { met, counted, accepted, findings, left_out }
+    }
+
+    /// Whether something that could not be read might have met the requirement: then nobody may say that nothing is
+    /// there.
+    fn may_have_missed(&self, wanted: &SignatureRequirement) -> bool {
+        self.evidence.unreadable.iter().any(|unreadable| super::could_meet(unreadable, wanted.formats()))
+    }
+
+    /// Holds one candidate against the whole requirement (rule S1). One finding for each of its signatures.
+    fn candidate(
+        &mut self,
+        at: usize,
+        candidate: &Candidate,
+        wanted: &SignatureRequirement,
+        accepted: &mut Vec<Verified<ImageSignature>>,
+        left_out: &mut bool,
+    ) -> Vec<Finding> {
+        if let Some(rejection) = candidate.rejection() {
+            return vec![Finding::new(rejection.reason).found(rejection.found.clone())];
+        }
+        let format = candidate.format();
+        if !wanted.formats().contains(&format) {
+            return vec![format_excluded(wanted, format)];
+        }
+        let (message, signatures, hint) = match candidate.signed() {
+            None => return Vec::new(),
+            Some(Signed::Legacy { payload, signature }) => (payload.clone(), vec![signature.clone()], None),
+            Some(Signed::Envelope { envelope, hint }) => (
+                pae(envelope.payload_type(), envelope.payload()),
+                envelope.signatures().iter().map(|signature| signature.signature.clone()).collect(),
+                hint.as_deref(),
+            ),
+        };
+        let mut findings = Vec::new();
+        let message = Message::new(&message, wanted.keys());
+        for (nth, signature) in signatures.iter().enumerate() {
+            let (trusted, scheme) = match self.signer((at, nth), &message, signature, wanted.keys()) {
+                SignedBy::Key(trusted, scheme) => (trusted, scheme),
+                SignedBy::Nobody => {
+                    findings.push(unknown_signer(hint, wanted.keys()));
+                    continue;
+                }
+                SignedBy::Unknown => {
+                    *left_out = true;
+                    continue;
+                }
+            };
+            match self.accept(candidate, format, trusted, scheme, signature, wanted) {
+                Ok(signature) => {
+                    let mut finding = Finding::new(Reason::Accepted);
+                    finding.key = Some(trusted.name().to_owned());
+                    accepted.push(signature);
+                    findings.push(finding);
+                }
+                Err(mut finding) => {
+                    finding.key = Some(trusted.name().to_owned());
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
+    /// The trusted key that made a signature, and by which scheme. The envelope's own hints choose nothing.
+    fn signer<'k>(
+        &mut self,
+        which: (usize, usize),
+        message: &Message<'_>,
+        signature: &[u8],
+        keys: &'k [TrustedKey],
+    ) -> SignedBy<'k> {
+        let mut nobody = SignedBy::Nobody;
+        for trusted in keys {
+            let id = trusted.key().id();
+            let known = self.checked.get(&(which.0, which.1, id)).copied();
+            let scheme = match known {
+                Some(scheme) => scheme,
+                // A key that comes later may have been tried for another requirement.
+                None if self.checks >= SIGNATURE_CHECKS => {
+                    nobody = SignedBy::Unknown;
+                    continue;
+                }
+                None => {
+                    self.checks = self.checks.saturating_add(message.cost(trusted));
+                    let scheme = message.verify(trusted, signature);
+                    self.checked.insert((which.0, which.1, id), scheme);
+                    scheme
+                }
+            };
+            if let Some(scheme) = scheme {
+                return SignedBy::Key(trusted, scheme);
+            }
+        }
+        nobody
+    }
+
+    /// Everything that must hold beside the signature itself.
+    fn accept(
+        &self,
+        candidate: &Candidate,
+        format: Format,
+        trusted: &TrustedKey,
+        scheme: Scheme,
+        signature: &[u8],
+        wanted: &SignatureRequirement,
+    ) -> Result<Verified<ImageSignature>, Finding> {
+        if !trusted.allows(scheme) {
+            return Err(Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code()));
+        }
+        let (content, payload) = self.content(candidate)?;
+        annotations(&content, wanted)?;
+        self.name(&content, wanted.wanted_name())?;
+        self.verifier.key_counts(trusted, self.now)?;
+        let signature = ImageSignature {
+            format,
+            origin: candidate.origin().clone(),
+            digest: content.digest,
+            name: content.name,
+            kind: content.kind,
+            annotations: content.annotations,
+            key_name: trusted.name().to_owned(),
+            key: trusted.key().id(),
+            scheme,
+            payload,
+            signature: signature.to_vec(),
+        };
+        let proof = Proof { keys: vec![signature.key], policy: self.policy.digest(), at: self.now };
+        Ok(Verified::assertion(signature, proof))
+    }
+
+    /// Reads what was signed, and holds its type and subject against the image (rule S3).
+    fn content(&self, candidate: &Candidate) -> Result<(Content, Vec<u8>), Finding> {
+        match candidate.signed() {
+            None => Err(Finding::new(Reason::NoSignature)),
+            Some(Signed::Legacy { payload, .. }) => {
+                let read = SimpleSigning::parse(payload).map_err(|error| {
+                    let reason = Reason::of_json(&error, Reason::MalformedPayload);
+                    Finding::new(reason).found(error.to_string())
+                })?;
+                if read.kind != simple_signing::TYPE {
+                    return Err(
+                        Finding::new(Reason::PayloadTypeMismatch).compared(simple_signing::TYPE, read.kind)
+                    );
+                }
+                if !self.subject.covered_by().contains(&&read.digest) {
+                    return Err(self.other_subject(&[read.digest]));
+                }
+                let content = Content {
+                    kind: read.kind,
+                    digest: read.digest,
+                    name: read.docker_reference,
+                    annotations: read.optional,
+                };
+                Ok((content, payload.clone()))
+            }
+            Some(Signed::Envelope { envelope, .. }) => {
+                if envelope.payload_type() != IN_TOTO {
+                    return Err(
+                        Finding::new(Reason::PayloadTypeMismatch).compared(IN_TOTO, envelope.payload_type())
+                    );
+                }
+                let statement = Statement::parse(envelope.payload()).map_err(|error| {
+                    let reason = match &error {
+                        StatementError::Json(json) => Reason::of_json(json, Reason::MalformedPayload),
+                        _ => Reason::MalformedPayload,
+                    };
+                    Finding::new(reason).found(error.to_string())
+                })?;
+                if statement.predicate_type != COSIGN_SIGN {
+                    return Err(Finding::new(Reason::PredicateTypeMismatch)
+                        .compared(COSIGN_SIGN, statement.predicate_type));
+                }
+                let Some((subject, digest)) = statement.subject_with(&self.subject.covered_by()) else {
+                    let digests: Vec<_> = statement
+                        .subjects
+                        .iter()
+                        .flat_map(|subject| subject.digests.iter().copied())
+                        .collect();
+                    return Err(self.other_subject(&digests));
+                };
+                let content = Content {
+                    kind: statement.predicate_type.clone(),
+                    digest,
+                    name: subject.name.clone(),
+                    annotations: subject.annotations.clone(),
+                };
+                Ok((content, envelope.payload().to_vec()))
+            }
+        }
+    }
+
+    fn other_subject(&self, signed: &[Digest]) -> Finding {
+        /// Digests that a finding shows at most.
+        const SHOWN: usize = 4;
+        let mut found: Vec<_> = signed.iter().take(SHOWN).map(Digest::to_string).collect();
+        if signed.len() > SHOWN {
+            found.push(format!("and {} more", signed.len().saturating_sub(SHOWN)));
+        }
+        if found.is_empty() {
+            found.push("no SHA-256 or SHA-512 digest".to_owned());
+        }
+        let expected: Vec<_> = self.subject.covered_by().into_iter().map(Digest::to_string).collect();
+        Finding::new(Reason::SubjectMismatch).compared(expected.join(" or "), found.join(", "))
+    }
+
+    /// Rule S9: the name binds only where asked, and a signature without a name matches only `any`.
+    fn name(&self, content: &Content, wanted: &SignedFor) -> Result<(), Finding> {
+        let signed = content
+            .name
+            .as_deref()
+            .and_then(|name| name.parse::<ImageRef>().ok())
+            .map(|name| name.repository().clone());
+        let (holds, expected) = match wanted {
+            SignedFor::Any => return Ok(()),
+            SignedFor::Same => {
+                let own = self.subject.pinned().repository();
+                let expected = own
+                    .map_or_else(|| "the name of the image, which has none".to_owned(), ToString::to_string);
+                (own.is_some() && own == signed.as_ref(), expected)
+            }
+            SignedFor::Globs(globs) => {
+                let expected = globs.iter().map(RepositoryGlob::as_str).collect::<Vec<_>>().join(" or ");
+                (signed.as_ref().is_some_and(|name| globs.iter().any(|glob| glob.matches(name))), expected)
+            }
+        };
+        if holds {
+            Ok(())
+        } else {
+            let found = content.name.clone().unwrap_or_else(|| "no name".to_owned());
+            Err(Finding::new(Reason::SignedForMismatch).compared(expected, found))
+        }
+    }
+}
+
+/// Rule S4: only what is signed, only strings, all of them.
+fn annotations(content: &Content, wanted: &SignatureRequirement) -> Result<(), Finding> {
+    for (name, value) in wanted.wanted_annotations() {
+        let expected = format!("{name}={value}");
+        match content.annotations.get(name) {
+            None => {
+                return Err(Finding::new(Reason::AnnotationMissing).compared(expected, "no such annotation"));
+            }
+            Some(Value::String(signed)) if signed == value => {}
+            Some(signed) => {
+                let shown = signed.as_str().map_or_else(|| signed.to_string(), ToOwned::to_owned);
+                let found = format!("{name}={shown}");
+                return Err(Finding::new(Reason::AnnotationMismatch).compared(expected, found));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn wanted_words(wanted: &SignatureRequirement) -> String {
+    format!("a signature ({})", formats(wanted))
+}
+
+pub(super) fn format_excluded(wanted: &SignatureRequirement, found: Format) -> Finding {
+    Finding::new(Reason::FormatExcluded).compared(formats(wanted), found.name())
+}
+
+fn formats(wanted: &SignatureRequirement) -> String {
+    wanted.formats().iter().map(|format| format.name()).collect::<Vec<_>>().join(" or ")
+}
+
+/// No trusted key made the signature. A bundle's hint says whether another key claims to have made it: that
+/// changes the words of the refusal and nothing else.
+pub(super) fn unknown_signer(hint: Option<&str>, keys: &[TrustedKey]) -> Finding {
+    /// Keys that a finding shows at most.
+    const SHOWN: usize = 4;
+    let shown: Vec<_> =
+        keys.iter().take(SHOWN).map(|key| format!("{} ({})", key.name(), key.key().id().short())).collect();
+    let expected = shown.join(" or ");
+    match hint {
+        Some(hint) if !keys.iter().any(|key| key.key().id().hint() == hint) => {
+            Finding::new(Reason::UntrustedKey).compared(expected, format!("key hint {hint}"))
+        }
+        _ => Finding::new(Reason::SignatureMismatch).compared(expected, "a signature that none of them made"),
+    }
+}

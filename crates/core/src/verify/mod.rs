@@ -1,0 +1,229 @@
+//! The verifier: evidence, a policy and a time in, a verdict out.
+//!
+//! Pure: equal input gives an equal verdict, and the order of candidates or keys changes nothing but the order
+//! of findings. Each check has its rule's number beside it (docs/verification.md explains them). Nothing here
+//! reads a payload before a signature over its original bytes was verified.
+
+mod blob;
+mod finding;
+mod image;
+mod platforms;
+mod reason;
+mod verdict;
+mod verified;
+
+use jiff::Timestamp;
+
+pub use blob::{Blob, BlobSignature, BlobSignatureError};
+pub use finding::Finding;
+pub use platforms::PlatformVerdict;
+pub use reason::Reason;
+pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_SCHEMA, Verdict};
+pub use verified::{ImageSignature, Proof, Verified};
+
+use crate::candidate::{Evidence, Unreadable};
+use crate::digest::Digest;
+use crate::key::example;
+use crate::manifest::{ImageIndex, Manifest, ManifestError};
+use crate::policy::{Policy, Requirement, TrustedKey};
+use crate::reference::PinnedRef;
+
+/// Judges evidence. Choices that hold for a whole deployment are made here; what must hold for an image is the
+/// policy's.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    allow_example_keys: bool,
+}
+
+impl Verifier {
+    /// A verifier that refuses waxseal's published example keys.
+    pub const fn new() -> Self {
+        Self { allow_example_keys: false }
+    }
+
+    /// Lets the published example keys count, for trials and tests.
+    #[must_use]
+    pub const fn allow_example_keys(mut self) -> Self {
+        self.allow_example_keys = true;
+        self
+    }
+
+    /// Judges an image by what was found beside it, and beside the indexes through which it was reached.
+    pub fn verify(&self, subject: &Subject, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Verdict {
+        let mut judged = image::Judge::new(self, subject, evidence, policy, now);
+        let mut findings: Vec<Finding> = Vec::new();
+        let mut requirements = Vec::new();
+        let mut signatures = Vec::new();
+        let mut undecidable = true;
+        for (at, requirement) in policy.requirements().iter().enumerate() {
+            let Requirement::Signature(wanted) = requirement;
+            let result = judged.signatures(at, wanted);
+            requirements.push(RequirementReport {
+                wanted: requirement.describe(),
+                met: result.met,
+                counted: result.counted,
+                threshold: wanted.wanted(),
+            });
+            // Rule V1: what is unreadable does not undo a met requirement, but could have met an unmet one.
+            // One that nothing unreadable could meet is enough to refuse, whatever becomes of the others.
+            undecidable &= result.met
+                || result.left_out
+                || evidence.unreadable.iter().any(|unreadable| could_meet(unreadable, wanted.formats()));
+            findings.extend(result.findings);
+            signatures.extend(result.accepted);
+        }
+        findings.extend(evidence.unreadable.iter().map(Finding::unreadable));
+        findings.extend(judged.budget_finding());
+        let met = requirements.iter().all(|requirement| requirement.met);
+        let signed_names = policy.requirements().iter().all(|requirement| {
+            let Requirement::Signature(wanted) = requirement;
+            *wanted.wanted_name() != crate::policy::SignedFor::Any
+        });
+        let mut unchecked = vec!["transparency-log"];
+        if !signed_names {
+            unchecked.push("signed-name");
+        }
+        let report = Report {
+            subject: subject.pinned.to_string(),
+            digest: *subject.pinned.digest(),
+            policy: policy.name().to_owned(),
+            policy_digest: policy.digest(),
+            at: now,
+            requirements,
+            findings,
+            unchecked,
+        };
+        if met {
+            let proof = proof(&signatures, policy, now);
+            let basis = Basis::Verified(Verified::assertion(subject.pinned.clone(), proof));
+            Verdict::Admit(Box::new(Admission { basis, signatures, report }))
+        } else if undecidable {
+            Verdict::Undecided(Box::new(report))
+        } else {
+            Verdict::Refuse(Box::new(report))
+        }
+    }
+
+    /// Whether the key counts at `now`, by its validity, its revocation and the example keys' exception.
+    fn key_counts(&self, trusted: &TrustedKey, now: Timestamp) -> Result<(), Finding> {
+        if !self.allow_example_keys && example::is_example(&trusted.key().id()) {
+            return Err(Finding::new(Reason::ExampleKey).compared("a key of your own", trusted.name()));
+        }
+        // Revocation first: it holds whatever the window says, and `--at` does not move it (rule T2).
+        if let Some(revoked) = trusted.revocation().filter(|revoked| now >= *revoked) {
+            let expected = format!("a key that was not revoked by {now}");
+            return Err(Finding::new(Reason::KeyRevoked).compared(expected, format!("revoked at {revoked}")));
+        }
+        let (from, until) = trusted.validity();
+        if let Some(from) = from.filter(|from| now < *from) {
+            let expected = format!("a key that is valid at {now}");
+            return Err(Finding::new(Reason::KeyNotYetValid).compared(expected, format!("valid from {from}")));
+        }
+        if let Some(until) = until.filter(|until| now > *until) {
+            let expected = format!("a key that is valid at {now}");
+            return Err(Finding::new(Reason::KeyExpired).compared(expected, format!("valid until {until}")));
+        }
+        Ok(())
+    }
+}
+
+fn could_meet(unreadable: &Unreadable, formats: &[crate::candidate::Format]) -> bool {
+    unreadable.format.is_none_or(|format| formats.contains(&format))
+}
+
+fn proof(signatures: &[Verified<ImageSignature>], policy: &Policy, at: Timestamp) -> Proof {
+    let mut keys: Vec<_> = signatures.iter().map(|signature| signature.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    Proof { keys, policy: policy.digest(), at }
+}
+
+/// What is judged: an image by its digest, and the indexes through which a person reached it (rule P2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pinned: PinnedRef,
+    via: Vec<Digest>,
+}
+
+impl Subject {
+    /// The image that a name resolves to.
+    pub const fn new(pinned: PinnedRef) -> Self {
+        Self { pinned, via: Vec::new() }
+    }
+
+    /// An image that `index`, by its hash-checked bytes, lists: a signature on the index covers it.
+    ///
+    /// `index` are the bytes of the manifest that this subject names, `media_type` is what it was named by, and
+    /// `child` is one of its descriptors.
+    pub fn child(
+        &self,
+        index: &[u8],
+        media_type: Option<&str>,
+        child: &Digest,
+    ) -> Result<Self, SubjectError> {
+        let index = self.index(index, media_type)?;
+        self.listed(&index, child)
+    }
+
+    /// Reads the bytes of the index that this subject names.
+    fn index(&self, bytes: &[u8], media_type: Option<&str>) -> Result<Box<ImageIndex>, SubjectError> {
+        let found = Digest::of_with(self.pinned.digest().algorithm(), bytes);
+        if found != *self.pinned.digest() {
+            return Err(SubjectError::Digest { expected: *self.pinned.digest(), found });
+        }
+        match Manifest::parse(bytes, media_type).map_err(SubjectError::Manifest)? {
+            Manifest::Index(index) => Ok(index),
+            Manifest::Image(_) => Err(SubjectError::NotAnIndex),
+        }
+    }
+
+    fn listed(&self, index: &ImageIndex, child: &Digest) -> Result<Self, SubjectError> {
+        if !index.manifests.iter().any(|descriptor| descriptor.digest == *child) {
+            return Err(SubjectError::NotListed { child: *child });
+        }
+        let mut via = self.via.clone();
+        via.push(*self.pinned.digest());
+        Ok(Self { pinned: self.pinned.with_digest(*child), via })
+    }
+
+    /// The image.
+    pub const fn pinned(&self) -> &PinnedRef {
+        &self.pinned
+    }
+
+    /// The indexes through which it was reached, outermost first.
+    pub fn via(&self) -> &[Digest] {
+        &self.via
+    }
+
+    /// Every digest whose signature covers the image: its own, and those of the indexes.
+    pub fn covered_by(&self) -> Vec<&Digest> {
+        core::iter::once(self.pinned.digest()).chain(self.via.iter().rev()).collect()
+    }
+}
+
+/// Why an image is not one of an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// The bytes are not those of the index.
+    #[error("the index has the digest {found}, expected {expected}")]
+    Digest {
+        /// The digest of the index.
+        expected: Digest,
+        /// The digest of the bytes.
+        found: Digest,
+    },
+    /// The bytes do not parse.
+    #[error("the index cannot be read: {0}")]
+    Manifest(#[source] ManifestError),
+    /// It is an image.
+    #[error("it is an image of one platform, not an index")]
+    NotAnIndex,
+    /// The index does not list the image.
+    #[error("the index does not list {child}")]
+    NotListed {
+        /// The image.
+        child: Digest,
+    },
+}

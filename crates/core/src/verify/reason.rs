@@ -1,0 +1,231 @@
+//! Why a candidate counted or did not: the stable codes of findings.
+
+use crate::json::JsonError;
+
+/// Why a candidate counted or did not, or what is wrong with the whole. The code of a reason is stable.
+///
+/// The order is the order of nearness: a candidate that failed for a later reason came closer to being
+/// accepted, and the last one of all is the nearest miss that a refusal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nothing is attached that could be a signature.
+    NoSignature,
+    /// The object is of another kind than a signature of an image.
+    NotASignature,
+    /// Only another format was asked for (rule L4).
+    FormatExcluded,
+    /// The version or media type is none that we know (rule L3).
+    UnknownVersion,
+    /// A limit was passed (design, section 9).
+    LimitExceeded,
+    /// A manifest or an index that holds evidence does not parse.
+    MalformedManifest,
+    /// A referrer's `subject` is another manifest than the one it was listed for.
+    ReferrerMismatch,
+    /// A bundle does not parse.
+    MalformedBundle,
+    /// A bundle has neither an envelope nor a signature.
+    NoContent,
+    /// An envelope does not parse.
+    MalformedEnvelope,
+    /// A member stands twice in one JSON object (rule S7).
+    DuplicateMember,
+    /// A signature is not standard base64.
+    MalformedSignature,
+    /// There is a payload and no signature over it.
+    MissingSignature,
+    /// Signed with a certificate, which is not supported yet (rule S8).
+    CertificateSignatureUnsupported,
+    /// Signed by a key that is not among the trusted ones, by the bundle's own hint.
+    UntrustedKey,
+    /// The signature verifies with none of the trusted keys: another key made it, or payload or signature changed.
+    SignatureMismatch,
+    /// The signature holds, but by an algorithm that the policy does not let count (rule S5).
+    AlgorithmNotAllowed,
+    /// The signature holds, and the key is one of waxseal's published example keys.
+    ExampleKey,
+    /// The signature holds, and the payload is of another type than was asked for.
+    PayloadTypeMismatch,
+    /// The signature holds, and the payload does not parse.
+    MalformedPayload,
+    /// The signature holds, and the payload is an attestation or of another type, no image signature (rule S3).
+    PredicateTypeMismatch,
+    /// The signature holds, for another image.
+    SubjectMismatch,
+    /// The blob is another one than the bundle's digest names.
+    BlobMismatch,
+    /// The signature holds, and an annotation that was asked for is not signed (rule S4).
+    AnnotationMissing,
+    /// The signature holds, and an annotation has another value than was asked for.
+    AnnotationMismatch,
+    /// The signature holds, and was made under another name than asked for, or under none (rule S9).
+    SignedForMismatch,
+    /// The key does not count yet (rule T1).
+    KeyNotYetValid,
+    /// The key no longer counts.
+    KeyExpired,
+    /// The key was revoked.
+    KeyRevoked,
+    /// Fewer distinct keys have signed than the threshold asks for (rule S2).
+    ThresholdNotMet,
+    /// A platform's image of an index was not judged, or not admitted (rule P4).
+    PlatformNotAdmitted,
+    /// A place or an object could not be read (rule V1).
+    Unreadable,
+    /// The signature counts.
+    Accepted,
+}
+
+impl Reason {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoSignature => "no-signature",
+            Self::NotASignature => "not-a-signature",
+            Self::FormatExcluded => "format-excluded",
+            Self::UnknownVersion => "unknown-version",
+            Self::LimitExceeded => "limit-exceeded",
+            Self::MalformedManifest => "malformed-manifest",
+            Self::ReferrerMismatch => "referrer-mismatch",
+            Self::MalformedBundle => "malformed-bundle",
+            Self::NoContent => "no-content",
+            Self::MalformedEnvelope => "malformed-envelope",
+            Self::DuplicateMember => "duplicate-member",
+            Self::MalformedSignature => "malformed-signature",
+            Self::MissingSignature => "missing-signature",
+            Self::CertificateSignatureUnsupported => "certificate-signature-unsupported",
+            Self::UntrustedKey => "untrusted-key",
+            Self::SignatureMismatch => "signature-mismatch",
+            Self::AlgorithmNotAllowed => "algorithm-not-allowed",
+            Self::ExampleKey => "example-key",
+            Self::PayloadTypeMismatch => "payload-type-mismatch",
+            Self::MalformedPayload => "malformed-payload",
+            Self::PredicateTypeMismatch => "predicate-type-mismatch",
+            Self::SubjectMismatch => "subject-mismatch",
+            Self::BlobMismatch => "blob-mismatch",
+            Self::AnnotationMissing => "annotation-missing",
+            Self::AnnotationMismatch => "annotation-mismatch",
+            Self::SignedForMismatch => "signed-for-mismatch",
+            Self::KeyNotYetValid => "key-not-yet-valid",
+            Self::KeyExpired => "key-expired",
+            Self::KeyRevoked => "key-revoked",
+            Self::ThresholdNotMet => "threshold-not-met",
+            Self::PlatformNotAdmitted => "platform-not-admitted",
+            Self::Unreadable => "unreadable",
+            Self::Accepted => "accepted",
+        }
+    }
+
+    /// What the reason means, in one sentence for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NoSignature => {
+                "nothing is attached to the image that could be its signature (attestations are none)"
+            }
+            Self::NotASignature => "the object found is no signature of an image",
+            Self::FormatExcluded => "the signature is stored in a format that --format leaves out",
+            Self::UnknownVersion => "the object found is of a version that is not known",
+            Self::LimitExceeded => "a limit on material from outside was passed",
+            Self::MalformedManifest => "a manifest that should hold evidence cannot be read as one",
+            Self::ReferrerMismatch => {
+                "the referrer's own subject is another manifest than the one it was listed for"
+            }
+            Self::MalformedBundle => "the bundle cannot be read as one",
+            Self::NoContent => "the bundle holds neither an envelope nor a signature",
+            Self::MalformedEnvelope => "the envelope cannot be read as one",
+            Self::DuplicateMember => {
+                "a member stands twice in one JSON object, so two readers could disagree"
+            }
+            Self::MalformedSignature => "the signature is not standard base64",
+            Self::MissingSignature => "there is a payload, but no signature over it",
+            Self::CertificateSignatureUnsupported => {
+                "signed with a certificate; only signatures by keys are supported"
+            }
+            Self::UntrustedKey => "signed by another key",
+            Self::SignatureMismatch => {
+                "the signature verifies with none of the trusted keys: another key made it, or the payload or the \
+                 signature was changed since"
+            }
+            Self::AlgorithmNotAllowed => {
+                "the signature is by an algorithm that the policy does not allow for the key"
+            }
+            Self::ExampleKey => "signed by one of waxseal's example keys, which everybody has",
+            Self::PayloadTypeMismatch => "the signed payload is of another type",
+            Self::MalformedPayload => "the signature holds, but the signed payload cannot be read",
+            Self::PredicateTypeMismatch => "the signed statement is no image signature",
+            Self::SubjectMismatch => "the signature is for another image",
+            Self::BlobMismatch => "the bundle is for another blob",
+            Self::AnnotationMissing => "an annotation that was asked for is not signed",
+            Self::AnnotationMismatch => "a signed annotation has another value than was asked for",
+            Self::SignedForMismatch => "the image was signed under another name, or under none",
+            Self::KeyNotYetValid => "the key is not valid yet",
+            Self::KeyExpired => "the key is no longer valid",
+            Self::KeyRevoked => "the key was revoked",
+            Self::ThresholdNotMet => "too few distinct keys have signed",
+            Self::PlatformNotAdmitted => "an image of the index was not admitted",
+            Self::Unreadable => "evidence could not be read",
+            Self::Accepted => "the signature counts",
+        }
+    }
+
+    /// The reason for bytes that `parse` refused: a doubled member has its own, everything else is `other`.
+    pub(crate) const fn of_json(error: &JsonError, other: Self) -> Self {
+        match error {
+            JsonError::DuplicateMember { .. } => Self::DuplicateMember,
+            _ => other,
+        }
+    }
+
+    /// Every reason, in order of nearness.
+    pub const ALL: &'static [Self] = &[
+        Self::NoSignature,
+        Self::NotASignature,
+        Self::FormatExcluded,
+        Self::UnknownVersion,
+        Self::LimitExceeded,
+        Self::MalformedManifest,
+        Self::ReferrerMismatch,
+        Self::MalformedBundle,
+        Self::NoContent,
+        Self::MalformedEnvelope,
+        Self::DuplicateMember,
+        Self::MalformedSignature,
+        Self::MissingSignature,
+        Self::CertificateSignatureUnsupported,
+        Self::UntrustedKey,
+        Self::SignatureMismatch,
+        Self::AlgorithmNotAllowed,
+        Self::ExampleKey,
+        Self::PayloadTypeMismatch,
+        Self::MalformedPayload,
+        Self::PredicateTypeMismatch,
+        Self::SubjectMismatch,
+        Self::BlobMismatch,
+        Self::AnnotationMissing,
+        Self::AnnotationMismatch,
+        Self::SignedForMismatch,
+        Self::KeyNotYetValid,
+        Self::KeyExpired,
+        Self::KeyRevoked,
+        Self::ThresholdNotMet,
+        Self::PlatformNotAdmitted,
+        Self::Unreadable,
+        Self::Accepted,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_once_in_order_of_nearness() {
+        assert!(Reason::ALL.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(Reason::ALL.last(), Some(&Reason::Accepted));
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+}
