@@ -1,0 +1,25 @@
+//! For waxseal's own tests: valid things, and hostile things made from them.
+//!
+//! An in-process [`registry`] that keeps to the distribution specification and lies on request, an [`image`]
+//! builder, the readers of `testdata` ([`fixtures`]), mutations of any format ([`hostile`]), and a clock and a
+//! random source that are the same in every run ([`rng`]). It knows the core alone and shares no code with the
+//! client that it tests, so that the two can disagree. Production code never depends on it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "test code: a broken fixture should end the test at the line that found it"
+)]
+
+pub mod fixtures;
+pub mod hostile;
+pub mod image;
+pub mod layout;
+pub mod registry;
+pub mod rng;
+
+pub use image::{BuiltImage, ImageBuilder, IndexBuilder};
+pub use registry::{Behaviour, Match, Registry};
