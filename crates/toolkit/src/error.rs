@@ -1,0 +1,160 @@
+//! Why a job could not be done.
+//!
+//! A refusal is never an error: it is a [`Verdict`](waxseal_core::Verdict). An error says what kind of trouble it
+//! is, about what, and what stood behind it; it holds no secret and no prose for a terminal.
+
+use core::fmt;
+
+/// A job could not be done.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    context: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+}
+
+/// What kind of trouble it is. The code of a kind is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Bytes could not be moved: the store's own kind says why.
+    Store(waxseal_oci::ErrorKind),
+    /// A key cannot be read, opened or used.
+    Key,
+    /// A policy cannot be built.
+    Policy,
+    /// What was asked for does not fit together.
+    Usage,
+    /// The image is not of the kind that the job needs.
+    InvalidImage,
+    /// The tag has moved since its digest was noted (rule G4).
+    TagMoved,
+    /// The image has no name to be signed under (rule G4).
+    NoName,
+    /// One of two formats was written, the other was not (rule G3).
+    PartlyWritten,
+    /// The blob could pass for what an image signature is over (rule G2).
+    AmbiguousBlob,
+    /// The blob is too large for what was asked for (rule G6).
+    BlobTooLarge,
+    /// Nothing of what was asked for is attached to the image.
+    NothingAttached,
+    /// Reading or writing a file failed.
+    Io,
+}
+
+impl ErrorKind {
+    /// The stable code of the kind.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Store(kind) => kind.code(),
+            Self::Key => "key",
+            Self::Policy => "policy",
+            Self::Usage => "usage",
+            Self::InvalidImage => "invalid-image",
+            Self::TagMoved => "tag-moved",
+            Self::NoName => "image-without-name",
+            Self::PartlyWritten => "partly-written",
+            Self::AmbiguousBlob => "ambiguous-blob",
+            Self::BlobTooLarge => "blob-too-large",
+            Self::NothingAttached => "nothing-attached",
+            Self::Io => "io",
+        }
+    }
+
+    /// Every kind of this crate's own, for the table in the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::Key,
+        Self::Policy,
+        Self::Usage,
+        Self::InvalidImage,
+        Self::TagMoved,
+        Self::NoName,
+        Self::PartlyWritten,
+        Self::AmbiguousBlob,
+        Self::BlobTooLarge,
+        Self::NothingAttached,
+        Self::Io,
+    ];
+}
+
+impl Error {
+    /// An error of this kind; `context` is a sentence without a full stop that names what it is about.
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self { kind, context: context.into(), source: None }
+    }
+
+    /// The same error with what stood behind it.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of trouble it is.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The stable code of its kind.
+    pub const fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<waxseal_oci::Error> for Error {
+    fn from(error: waxseal_oci::Error) -> Self {
+        let kind = ErrorKind::Store(error.kind());
+        match std::error::Error::source(&error) {
+            // The store's own words are the context, so that a chain does not say them twice.
+            Some(_) => Self { kind, context: error.to_string(), source: Some(Box::new(Cause(error))) },
+            None => Self { kind, context: error.to_string(), source: None },
+        }
+    }
+}
+
+/// What stood behind an error of a store.
+#[derive(Debug)]
+struct Cause(waxseal_oci::Error);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::error::Error::source(&self.0) {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0).and_then(std::error::Error::source)
+    }
+}
+
+impl From<waxseal_core::policy::PolicyError> for Error {
+    fn from(error: waxseal_core::policy::PolicyError) -> Self {
+        Self::new(ErrorKind::Policy, error.to_string())
+    }
+}
+
+impl From<waxseal_core::key::KeyError> for Error {
+    fn from(error: waxseal_core::key::KeyError) -> Self {
+        Self::new(ErrorKind::Key, error.to_string())
+    }
+}

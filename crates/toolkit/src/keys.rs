@@ -1,0 +1,245 @@
+//! Where keys are named, and how they are read: files, `env://VAR`, `https://` for public keys, `-` for stdin.
+//!
+//! The text of a key is never a name: whoever pastes a key where its file's name belongs is told so, without an
+//! echo. What a person types for a password is asked by the caller; nothing here opens a terminal.
+
+use core::fmt;
+use core::str::FromStr;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use waxseal_core::PublicKey;
+use waxseal_core::key::{KeyError, KeyFile, Password, PrivateKey};
+use waxseal_core::limits::KEY_FILE_BYTES;
+use waxseal_oci::Client;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind};
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyName {
+    /// In a file.
+    File(PathBuf),
+    /// In an environment variable.
+    Env(String),
+    /// At an address, for public keys only.
+    Https(String),
+    /// On standard input.
+    Stdin,
+}
+
+/// Schemes of keys that live elsewhere, and what to do until they are supported.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("awskms://", "a key in AWS KMS"),
+    ("gcpkms://", "a key in Google Cloud KMS"),
+    ("azurekms://", "a key in Azure Key Vault"),
+    ("hashivault://", "a key in HashiCorp Vault"),
+    ("openbao://", "a key in OpenBao"),
+    ("k8s://", "a key in a Kubernetes secret"),
+    ("gitlab://", "a key in a GitLab variable"),
+    ("github://", "a key in a GitHub secret"),
+    ("pkcs11:", "a key in a PKCS#11 token"),
+];
+
+impl FromStr for KeyName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        // Nothing of a key's text may reach a terminal or a log.
+        if text.contains("-----BEGIN") || text.contains("PRIVATE KEY") || text.contains('\n') {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "this is the text of a key, not where it is: put it into a file or a variable and name that \
+                 (FILE or env://VAR)",
+            ));
+        }
+        if let Some((_, what)) = ELSEWHERE.iter().find(|(scheme, _)| text.starts_with(scheme)) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{what} is not supported: export the public key to a file to verify with it"),
+            ));
+        }
+        if let Some(name) = text.strip_prefix("env://") {
+            let valid =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            return if valid {
+                Ok(Self::Env(name.to_owned()))
+            } else {
+                Err(Error::new(ErrorKind::Usage, format!("{text:?} names no environment variable")))
+            };
+        }
+        if text.starts_with("https://") {
+            return Ok(Self::Https(text.to_owned()));
+        }
+        if text.contains("://") {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{text:?} is no place for a key: expected a file, env://VAR, https://... or -"),
+            ));
+        }
+        match text {
+            "" => Err(Error::new(ErrorKind::Usage, "the name of a key is empty")),
+            "-" => Ok(Self::Stdin),
+            path => Ok(Self::File(PathBuf::from(path))),
+        }
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Env(name) => write!(f, "env://{name}"),
+            Self::Https(address) => f.write_str(address),
+            Self::Stdin => f.write_str("-"),
+        }
+    }
+}
+
+/// What keys are read from besides files.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct KeyPlaces<'a> {
+    /// The environment.
+    pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The client that fetches `https://` keys.
+    pub client: &'a Client,
+}
+
+impl<'a> KeyPlaces<'a> {
+    /// The environment, and the client that fetches keys.
+    pub const fn new(environment: &'a (dyn Fn(&str) -> Option<String> + Sync), client: &'a Client) -> Self {
+        Self { environment, client }
+    }
+}
+
+impl fmt::Debug for KeyPlaces<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPlaces").finish_non_exhaustive()
+    }
+}
+
+/// Reads a public key. A private key's file will do too where it needs no password: its public half is taken.
+pub async fn public_key(name: &KeyName, places: KeyPlaces<'_>) -> Result<PublicKey, Error> {
+    public_half(name, places, || Err(unusable(name, &KeyError::PrivateKeyGiven))).await
+}
+
+/// Reads a public key, or takes the public half of a private one; `password` is asked only if the file is encrypted.
+pub async fn public_half(
+    name: &KeyName,
+    places: KeyPlaces<'_>,
+    password: impl FnOnce() -> Result<Password, Error>,
+) -> Result<PublicKey, Error> {
+    let bytes = match name {
+        KeyName::Https(address) => {
+            Zeroizing::new(places.client.download(address, KEY_FILE_BYTES).await?.to_vec())
+        }
+        _ => read(name, places)?,
+    };
+    match PublicKey::from_pem(&bytes) {
+        Err(KeyError::PrivateKeyGiven) => {
+            let file = KeyFile::parse(&bytes).map_err(|error| unusable(name, &error))?;
+            let password = match name {
+                // Nobody's password belongs to what a network brings.
+                KeyName::Https(_) if file.is_encrypted() => {
+                    return Err(unusable(name, &KeyError::PrivateKeyGiven));
+                }
+                _ if file.is_encrypted() => Some(password()?),
+                _ => None,
+            };
+            let key = file.open(password.as_ref()).map_err(|error| unusable(name, &error))?;
+            Ok(key.public_key().clone())
+        }
+        result => result.map_err(|error| unusable(name, &error)),
+    }
+}
+
+/// Reads a private key; `password` is asked only if the file is encrypted.
+pub fn private_key(
+    name: &KeyName,
+    places: KeyPlaces<'_>,
+    password: impl FnOnce() -> Result<Password, Error>,
+) -> Result<PrivateKey, Error> {
+    if let KeyName::Https(address) = name {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("{address}: a private key is not fetched from a network"),
+        ));
+    }
+    let bytes = read(name, places)?;
+    let file = KeyFile::parse(&bytes).map_err(|error| unusable(name, &error))?;
+    let password = if file.is_encrypted() { Some(password()?) } else { None };
+    file.open(password.as_ref()).map_err(|error| unusable(name, &error))
+}
+
+fn read(name: &KeyName, places: KeyPlaces<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let trouble = |error: std::io::Error| {
+        Error::new(ErrorKind::Key, format!("the key {name} cannot be read")).caused_by(error)
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let limit = KEY_FILE_BYTES.saturating_add(1);
+    match name {
+        KeyName::File(path) => {
+            let file = std::fs::File::open(path).map_err(trouble)?;
+            file.take(limit).read_to_end(&mut bytes).map_err(trouble)?;
+        }
+        KeyName::Stdin => {
+            std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(trouble)?;
+        }
+        KeyName::Env(variable) => match (places.environment)(variable) {
+            Some(text) => bytes.extend_from_slice(text.as_bytes()),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Key,
+                    format!("the environment has no variable {variable}"),
+                ));
+            }
+        },
+        KeyName::Https(_) => {}
+    }
+    if bytes.len() as u64 > KEY_FILE_BYTES {
+        return Err(Error::new(
+            ErrorKind::Key,
+            format!("the key {name} is larger than {KEY_FILE_BYTES} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn unusable(name: &KeyName, error: &KeyError) -> Error {
+    Error::new(ErrorKind::Key, format!("the key {name} cannot be used: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_places_and_never_keys() {
+        let parse = |text: &str| text.parse::<KeyName>();
+        assert_eq!(parse("keys/release.pub").unwrap(), KeyName::File(PathBuf::from("keys/release.pub")));
+        assert_eq!(parse("env://KEY").unwrap(), KeyName::Env("KEY".to_owned()));
+        assert_eq!(parse("-").unwrap(), KeyName::Stdin);
+        assert!(matches!(parse("https://example.com/cosign.pub").unwrap(), KeyName::Https(_)));
+        for text in [
+            "",
+            "env://",
+            "env://a b",
+            "http://example.com/k",
+            "awskms://alias/x",
+            "pkcs11:token=a",
+            "k8s://a/b",
+        ] {
+            assert_eq!(parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_key_is_not_echoed() {
+        let text = "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nc2VjcmV0\n-----END";
+        let error = text.parse::<KeyName>().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("c2VjcmV0"));
+    }
+}

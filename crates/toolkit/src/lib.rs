@@ -1,0 +1,19 @@
+//! The jobs: sign, verify, copy, and show what hangs on an image.
+//!
+//! One module a job, used by the command line and by hooks alike. This crate knows the order of steps; how bytes
+//! travel is the store's, how a signature is judged is the core's, and it never talks to a terminal.
+
+pub mod blob;
+pub mod error;
+pub mod evidence;
+pub mod image;
+pub mod keys;
+pub mod sign;
+pub mod verify;
+pub mod version;
+
+pub use error::{Error, ErrorKind};
+pub use evidence::Looking;
+pub use image::{Finding, Image};
+pub use sign::{Signed, Signing, Written};
+pub use verify::{Platforms, Verification};

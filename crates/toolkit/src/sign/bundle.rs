@@ -1,0 +1,56 @@
+//! Writing bundles: a manifest that refers to the image, with the bundle as its only layer.
+//!
+//! The form is the one of cosign's `BUNDLE_SPEC.md`; the artifact type stands in the manifest and, where cosign
+//! looks for it when it cleans up, in the configuration's descriptor.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+use waxseal_core::statement::COSIGN_SIGN;
+use waxseal_core::{Descriptor, Digest, media_type};
+use waxseal_oci::{Fetched, Store};
+
+use crate::error::Error;
+
+/// The content of an empty descriptor.
+const EMPTY: &[u8] = b"{}";
+
+/// Attaches a bundle to the image that `subject` describes.
+pub(crate) async fn attach(
+    store: &Store,
+    subject: &Descriptor,
+    bundle: &[u8],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let layer = Descriptor::of(media_type::BUNDLE_V03, bundle);
+    let empty = Descriptor::of(media_type::OCI_EMPTY, EMPTY);
+    let (first, second) = tokio::join!(
+        store.put_blob(&empty, Bytes::from_static(EMPTY)),
+        store.put_blob(&layer, Bytes::copy_from_slice(bundle))
+    );
+    first?;
+    second?;
+    let mut config = json!(empty);
+    if let Some(config) = config.as_object_mut() {
+        config.insert("artifactType".to_owned(), json!(media_type::BUNDLE_V03));
+    }
+    let created = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&now);
+    let annotations = json!({
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": COSIGN_SIGN,
+        "org.opencontainers.image.created": created,
+    });
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": config,
+        "layers": [layer],
+        "annotations": annotations,
+        "subject": Descriptor::new(subject.media_type.clone(), subject.digest, subject.size),
+        "artifactType": media_type::BUNDLE_V03,
+    });
+    let bytes = Bytes::from(manifest.to_string());
+    let fetched = Fetched::new(media_type::OCI_MANIFEST, Digest::of(&bytes), bytes);
+    store.put_referrer(&fetched).await?;
+    Ok(())
+}
