@@ -4,16 +4,24 @@
 //! travel is the store's, how a signature is judged is the core's, and it never talks to a terminal.
 
 pub mod blob;
+pub mod copy;
 pub mod error;
 pub mod evidence;
 pub mod image;
 pub mod keys;
+pub mod load;
+pub mod save;
 pub mod sign;
+pub mod tree;
 pub mod verify;
 pub mod version;
 
+pub use copy::{CopiedImage, Copying};
 pub use error::{Error, ErrorKind};
 pub use evidence::Looking;
 pub use image::{Finding, Image};
+pub use load::Loading;
+pub use save::Saving;
 pub use sign::{Signed, Signing, Written};
+pub use tree::{Tree, tree};
 pub use verify::{Platforms, Verification};
