@@ -3,8 +3,13 @@
 //! One module a job, used by the command line and by hooks alike. This crate knows the order of steps; how bytes
 //! travel is the store's, how a signature is judged is the core's, and it never talks to a terminal.
 
+pub mod attach;
 pub mod blob;
+pub mod clean;
 pub mod copy;
+pub mod demo;
+pub mod doctor;
+pub mod download;
 pub mod error;
 pub mod evidence;
 pub mod image;
@@ -16,6 +21,8 @@ pub mod tree;
 pub mod verify;
 pub mod version;
 
+pub use attach::Attaching;
+pub use clean::Cleaning;
 pub use copy::{CopiedImage, Copying};
 pub use error::{Error, ErrorKind};
 pub use evidence::Looking;
