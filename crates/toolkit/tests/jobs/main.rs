@@ -1,0 +1,23 @@
+//! The jobs from outside: cosign's own material, the rules one by one, and registries that lie.
+//!
+//! Each negative stands beside a twin that differs in the one property under test and is accepted. Nothing here
+//! leaves loopback and the repository.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests end at the line that found something"
+)]
+
+mod fixtures;
+mod network;
+mod requests;
+mod rules_c;
+mod rules_g;
+mod rules_l;
+mod rules_l_found;
+mod rules_p;
+mod scene;
+mod threats;
