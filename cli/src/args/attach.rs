@@ -1,0 +1,75 @@
+//! `waxseal attach`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::registry::RegistryArgs;
+
+/// Attach what was signed elsewhere to an image, after verifying it
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct AttachArgs {
+    #[command(subcommand)]
+    pub(crate) what: AttachWhat,
+}
+
+/// What is attached.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum AttachWhat {
+    Signature(Box<AttachSignatureArgs>),
+}
+
+/// Attach a signature that was made elsewhere: with a token, a KMS, on a machine without a network
+///
+/// It is verified before it is written: with a key that you name, against the digest that the image's name resolves
+/// to. What does not verify is refused (exit code 1) and nothing is written. A signature by the same key, with the
+/// same name and annotations, that stands there already is not written again.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct AttachSignatureArgs {
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Public key that the signature must verify with: a file, env://VAR or https://... (repeatable: any one counts)
+    #[expect(clippy::doc_markdown, reason = "help is shown as it is written")]
+    #[arg(long, value_name = "KEY", help_heading = "Key options")]
+    pub(crate) key: Vec<String>,
+    /// Let waxseal's published example keys count, which prove nothing
+    #[arg(long, help_heading = "Key options")]
+    pub(crate) allow_example_keys: bool,
+    /// Signature over the payload: a file (base64, or as openssl writes it), - for stdin, or the base64 itself
+    #[arg(long, value_name = "FILE|-|BASE64", conflicts_with = "bundle")]
+    pub(crate) signature: Option<String>,
+    /// Payload, the bytes that were signed; or a bundle, as with --bundle
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    pub(crate) payload: Option<PathBuf>,
+    /// Sigstore bundle, version 0.3, that holds payload and signature
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// What is printed on stdout: nothing, or what was attached as JSON
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: AttachOutput,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// What `attach` prints on stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum AttachOutput {
+    /// Nothing: what was done is told on stderr
+    #[default]
+    Text,
+    /// One JSON document, schema waxseal/attach/v1
+    Json,
+}
+
+const AFTER: &str = "\
+Examples:
+  A payload that was signed with openssl:
+    openssl dgst -sha256 -sign token.key -out payload.sig payload.json
+    waxseal attach signature --key release.pub --payload payload.json --signature payload.sig \\
+      registry.example.com/app@sha256:...
+  A bundle that another machine made:
+    waxseal attach signature --key release.pub --bundle app.sigstore.json registry.example.com/app:1.0";

@@ -1,0 +1,51 @@
+//! `waxseal download`.
+
+use clap::{Args, Subcommand};
+
+use super::FormatArg;
+use super::registry::RegistryArgs;
+
+/// Print what is attached to an image, for other programs; nothing is verified
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct DownloadArgs {
+    #[command(subcommand)]
+    pub(crate) what: DownloadWhat,
+}
+
+/// What is downloaded.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum DownloadWhat {
+    Signature(Box<DownloadSignatureArgs>),
+}
+
+/// Print the signatures of an image, one JSON document a line, in cosign's form; nothing is verified
+///
+/// A legacy signature is printed as `{"Base64Signature":...,"Payload":...}` with the payload in base64, a bundle as it
+/// is. Every bundle is printed, attestations too: only what was signed says what it is. Exit code 1 if there is none,
+/// 3 if something could not be read.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct DownloadSignatureArgs {
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Of an index: the signatures of this platform's image
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<String>,
+    /// Which signatures
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+const AFTER: &str = "\
+Examples:
+  What the first legacy signature is over:
+    waxseal download signature --format legacy registry.example.com/app:1.0 | head -n1 | jq -r .Payload | base64 -d
+  The bundle of an image, for a program that takes a file:
+    waxseal download signature --format bundle registry.example.com/app:1.0 > app.sigstore.json
+  Of one platform's image:
+    waxseal download signature --platform linux/arm64 registry.example.com/app:1.0";

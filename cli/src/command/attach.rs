@@ -1,0 +1,146 @@
+//! `waxseal attach`.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::json;
+use waxseal::attach::{Attached, Attaching, Material, is_bundle};
+use waxseal_core::encoding::base64_decode;
+use waxseal_core::limits::{BUNDLE_BYTES, KEY_FILE_BYTES, SIMPLE_SIGNING_BYTES};
+use waxseal_core::verify::ImageSignature;
+use waxseal_core::{PinnedRef, Verifier};
+
+use crate::args::attach::{AttachArgs, AttachOutput, AttachSignatureArgs, AttachWhat};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::output::{self, escape};
+use crate::session::{Session, location};
+
+/// Attaches what was signed elsewhere.
+pub(crate) async fn run(args: &AttachArgs, offline: bool) -> Result<Exit, Fault> {
+    match &args.what {
+        AttachWhat::Signature(args) => signature(args, offline).await,
+    }
+}
+
+async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fault> {
+    location(&args.image)?;
+    if args.key.is_empty() {
+        return Err(Fault::usage("a signature is verified before it is attached, and no key was named")
+            .hint("give --key FILE, the public key of whoever signed"));
+    }
+    let material = material(args)?;
+    let session = Session::new(&args.registry, offline, None)?;
+    let mut job = Attaching::new(session.trusted(&args.key).await?, Timestamp::now());
+    if args.allow_example_keys {
+        job.verifier = Verifier::new().allow_example_keys();
+    }
+    let image = session.image(&args.image).await?;
+    match Box::pin(job.attach(image, &material)).await? {
+        Attached::Done { image, signature, already } => {
+            let what = if already { "already attached" } else { "attached" };
+            output::talk(&format!(
+                "{}: {what}, signed by {} ({})",
+                escape(&image.to_string()),
+                signature.key.short(),
+                signature.format.name()
+            ));
+            if args.output == AttachOutput::Json {
+                output::data(&record(&image, &signature, already))?;
+            }
+            Ok(Exit::Done)
+        }
+        Attached::Refused(verdict) => {
+            let miss = verdict.nearest_miss();
+            output::talk(&format!(
+                "error: {}: the signature does not verify and was not attached [{}]",
+                escape(&args.image),
+                miss.map_or("refused", |miss| miss.reason.code())
+            ));
+            if let Some(miss) = miss {
+                output::talk(&format!("  because: {}", output::verdict::finding(miss)));
+            }
+            if args.output == AttachOutput::Json {
+                output::data(&verdict.to_json())?;
+            }
+            Ok(Exit::from(verdict.outcome()))
+        }
+        _ => Err(Fault::internal("an outcome that nobody knows")),
+    }
+}
+
+fn record(image: &PinnedRef, signature: &ImageSignature, already: bool) -> String {
+    json!({
+        "schema": "waxseal/attach/v1",
+        "image": image.to_string(),
+        "digest": image.digest(),
+        "key": signature.key,
+        "format": signature.format.name(),
+        "already": already,
+        "name": signature.name,
+        "annotations": signature.annotations,
+    })
+    .to_string()
+}
+
+fn material(args: &AttachSignatureArgs) -> Result<Material, Fault> {
+    if let Some(path) = &args.bundle {
+        return read(path, BUNDLE_BYTES).map(Material::Bundle);
+    }
+    let Some(path) = &args.payload else {
+        return Err(
+            Fault::usage("there is nothing to attach").hint("give --payload and --signature, or --bundle")
+        );
+    };
+    let Some(signature) = &args.signature else {
+        let bytes = read(path, BUNDLE_BYTES)?;
+        // cosign takes a bundle under this name too.
+        return if is_bundle(&bytes) {
+            Ok(Material::Bundle(bytes))
+        } else {
+            Err(Fault::usage("--payload needs --signature: the payload alone says nothing"))
+        };
+    };
+    let payload = read(path, SIMPLE_SIGNING_BYTES)?;
+    Ok(Material::Legacy { payload, signature: signature_bytes(signature)? })
+}
+
+/// A signature from a file, from standard input, or as it was typed: in base64, or as it is.
+fn signature_bytes(typed: &str) -> Result<Vec<u8>, Fault> {
+    let bytes = match typed {
+        "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .take(KEY_FILE_BYTES)
+                .read_to_end(&mut bytes)
+                .map_err(|error| Fault::file(Path::new("standard input"), "read", &error))?;
+            bytes
+        }
+        path if Path::new(path).exists() => read(Path::new(path), KEY_FILE_BYTES)?,
+        text if base64_decode(text).is_ok_and(|bytes| !bytes.is_empty()) => text.as_bytes().to_vec(),
+        path => {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Fault::file(Path::new(path), "read", &missing));
+        }
+    };
+    if bytes.is_empty() {
+        return Err(Fault::usage("the signature is empty"));
+    }
+    // Programs break base64 into lines; others write a signature as it is. Whatever is taken for it is verified.
+    let joined: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let decoded = core::str::from_utf8(&joined).ok().and_then(|text| base64_decode(text).ok());
+    Ok(decoded.unwrap_or(bytes))
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|error| Fault::file(path, "read", &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Fault::usage(format!("{} is larger than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}

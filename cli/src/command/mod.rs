@@ -1,0 +1,57 @@
+//! What the commands do. Each takes what was typed, runs a job of the toolkit, and tells what came of it.
+
+mod attach;
+mod clean;
+mod completion;
+mod copy;
+mod demo;
+mod doctor;
+mod download;
+mod generate_key_pair;
+mod import_key_pair;
+mod load;
+mod login;
+mod logout;
+mod man;
+mod public_key;
+mod save;
+mod sign;
+mod sign_blob;
+mod tree;
+mod triangulate;
+mod verify;
+mod verify_blob;
+mod version;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::fault::Fault;
+
+/// Runs the command that was typed; `as_cosign` if the program was called by that name.
+pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
+    let offline = cli.offline;
+    match cli.command {
+        Command::Sign(args) => sign::run(&args, offline).await,
+        Command::Verify(args) => verify::run(&args, offline, as_cosign).await,
+        Command::SignBlob(args) => sign_blob::run(&args, offline),
+        Command::VerifyBlob(args) => verify_blob::run(&args, offline).await,
+        Command::GenerateKeyPair(args) => generate_key_pair::run(&args),
+        Command::ImportKeyPair(args) => import_key_pair::run(&args, offline),
+        Command::PublicKey(args) => public_key::run(&args, offline).await,
+        Command::Copy(args) => copy::run(&args, offline).await,
+        Command::Save(args) => save::run(&args, offline).await,
+        Command::Load(args) => load::run(&args, offline).await,
+        Command::Tree(args) => tree::run(&args, offline).await,
+        Command::Triangulate(args) => triangulate::run(&args, offline).await,
+        Command::Download(args) => download::run(&args, offline).await,
+        Command::Attach(args) => attach::run(&args, offline).await,
+        Command::Clean(args) => clean::run(&args, offline).await,
+        Command::Login(args) => login::run(&args, offline).await,
+        Command::Logout(args) => logout::run(&args).await,
+        Command::Doctor(args) => doctor::run(&args, offline).await,
+        Command::Demo(args) => demo::run(&args, offline).await,
+        Command::Version(args) => version::run(&args),
+        Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

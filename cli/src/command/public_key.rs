@@ -1,0 +1,37 @@
+//! `waxseal public-key`.
+
+use waxseal::keys::KeyName;
+
+use super::generate_key_pair::record;
+use super::sign::kept;
+use crate::args::KeyOutput;
+use crate::args::public_key::PublicKeyArgs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::file;
+use crate::output::{self, escape};
+use crate::password::Stdin;
+use crate::session::Session;
+
+/// Prints the public half of a key.
+pub(crate) async fn run(args: &PublicKeyArgs, offline: bool) -> Result<Exit, Fault> {
+    let session = Session::without_registry(offline)?;
+    let place: KeyName = args.key.parse()?;
+    let stdin = if place == KeyName::Stdin { Stdin::Taken } else { Stdin::Free };
+    let mut trouble = None;
+    let read = waxseal::keys::public_half(&place, session.places(), || {
+        kept(&mut trouble, args.password.existing(&args.key, stdin))
+    })
+    .await;
+    let key = read.map_err(|error| trouble.unwrap_or_else(|| error.into()))?;
+    if let Some(path) = &args.outfile {
+        file::write(path, key.to_pem().as_bytes())?;
+        output::talk(&format!("wrote {}", escape(&path.display().to_string())));
+    }
+    match args.output {
+        KeyOutput::Json => output::data(&record(&key).to_string())?,
+        KeyOutput::Text if args.outfile.is_none() => output::data(key.to_pem().trim_end())?,
+        KeyOutput::Text => {}
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,180 @@
+//! What went wrong, as the command line tells it: what, why, and one thing to try.
+
+use std::error::Error as _;
+use std::io;
+
+use crate::exit::Exit;
+
+/// Something went wrong. A refusal is none: it is a verdict.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    exit: Exit,
+    code: &'static str,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    closed_pipe: bool,
+}
+
+impl Fault {
+    /// What was typed does not make sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// A key, a policy or a setting does not hold.
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(Exit::Configuration, "configuration", message)
+    }
+
+    /// A mistake of the program.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Exit::Internal, "internal", message)
+            .hint("this is a mistake of waxseal: please report it with the command that you ran")
+    }
+
+    /// The whole command took longer than it may.
+    pub(crate) fn timeout(limit: std::time::Duration) -> Self {
+        Self::new(Exit::Undecided, "timeout", format!("not done within {} s (--timeout)", limit.as_secs()))
+    }
+
+    /// A file could not be read or written.
+    pub(crate) fn file(path: &std::path::Path, what: &str, error: &io::Error) -> Self {
+        let mut fault = Self::new(Exit::Undecided, "io", format!("{} cannot be {what}", path.display()));
+        fault.causes.push(error.to_string());
+        fault
+    }
+
+    fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, code, message: message.into(), causes: Vec::new(), hint: None, closed_pipe: false }
+    }
+
+    /// The same with one thing to try.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same for what is no trouble of the network here, but a setting that does not hold: credentials, where they
+    /// are all that is asked about.
+    #[must_use]
+    pub(crate) fn into_configuration(mut self) -> Self {
+        self.exit = Exit::Configuration;
+        self
+    }
+
+    /// How the program ends.
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What stood behind it, nearest first.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// One thing to try.
+    pub(crate) fn hinted(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether whoever read our output has gone, which is nobody's mistake.
+    pub(crate) const fn is_closed_pipe(&self) -> bool {
+        self.closed_pipe
+    }
+}
+
+/// Output could not be written.
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        let mut fault = Self::new(Exit::Undecided, "io", "the output cannot be written");
+        fault.closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        fault.causes.push(error.to_string());
+        fault
+    }
+}
+
+impl From<waxseal::Error> for Fault {
+    fn from(error: waxseal::Error) -> Self {
+        use waxseal::ErrorKind as Kind;
+        use waxseal_oci::ErrorKind as Store;
+        let exit = match error.kind() {
+            Kind::Usage | Kind::AmbiguousBlob | Kind::BlobTooLarge | Kind::Store(Store::InvalidName) => {
+                Exit::Usage
+            }
+            Kind::Key
+            | Kind::Policy
+            | Kind::NoName
+            | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
+            Kind::TagMoved | Kind::NothingAttached => Exit::Refused,
+            _ => Exit::Undecided,
+        };
+        let mut fault = Self::new(exit, error.code(), error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Libraries like to repeat their source's words.
+            if !fault.message.contains(&text) && !fault.causes.iter().any(|known| known.contains(&text)) {
+                fault.causes.push(text);
+            }
+            source = cause.source();
+        }
+        fault.hint = hint(error.kind()).map(ToOwned::to_owned);
+        fault
+    }
+}
+
+impl From<waxseal_oci::Error> for Fault {
+    fn from(error: waxseal_oci::Error) -> Self {
+        waxseal::Error::from(error).into()
+    }
+}
+
+/// One thing to try, where there is one.
+const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
+    use waxseal::ErrorKind as Kind;
+    use waxseal_oci::ErrorKind as Store;
+    Some(match kind {
+        Kind::Store(Store::Unauthorized) => {
+            "log in with `waxseal login REGISTRY`, or give --registry-username and --registry-password-stdin"
+        }
+        Kind::Store(Store::Forbidden) => {
+            "the credentials in use may not do this; if the registry answers 403 for what is not there, \
+             give --absent-status 403"
+        }
+        Kind::Store(Store::ForeignRealm) => {
+            "if that token service belongs to the registry, allow it with --auth-realm HOST"
+        }
+        Kind::Store(Store::Tls) => "give the registry's certificate authority with --registry-cacert FILE",
+        Kind::Store(Store::PlainHttp) => "give --allow-http-registry if the registry speaks plain http",
+        Kind::Store(Store::NotFound) => "check the name and the tag; a private image needs credentials",
+        Kind::Store(Store::Transport | Store::Timeout) => {
+            "check the registry's name, the network and the proxy settings, and try again"
+        }
+        Kind::Store(Store::TooManyRequests) => "the registry limits how often it is asked: wait, or log in",
+        Kind::Store(Store::Offline) => "leave --offline out, or copy the image to a layout first",
+        Kind::Store(Store::LostUpdate) => "somebody else writes to the same tag: run the command again",
+        Kind::PartlyWritten => {
+            "run the command again: what stands is not written twice; a registry with immutable tags takes \
+             --format bundle only"
+        }
+        Kind::NoName => "name the repository that the image is for with --identity, or use --format bundle",
+        Kind::TagMoved => "sign the digest that you built, REGISTRY/REPOSITORY@sha256:..., not the tag",
+        Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
+        Kind::AmbiguousBlob => {
+            "sign an image with `waxseal sign`; wrap the blob in an archive to sign it as a file"
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,128 @@
+//! Verdicts, for people and in cosign's JSON shape.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+use waxseal_core::verify::{Finding, ImageSignature, Outcome, Reason};
+use waxseal_core::{Verdict, Verified};
+
+use super::escape;
+
+/// Findings that are shown on a refusal; the rest is counted.
+const SHOWN: usize = 8;
+
+/// The verdict in words: what was decided, by which signatures, what was checked and what was not; on a refusal
+/// the nearest miss first.
+pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
+    let report = verdict.report();
+    let mut text = String::new();
+    let word = match verdict.outcome() {
+        Outcome::Admit => "admitted",
+        Outcome::Undecided => "undecided",
+        _ => "refused",
+    };
+    let _ = writeln!(text, "{}: {word}", escape(named));
+    let _ = writeln!(text, "  digest:   {}", report.digest);
+    for requirement in &report.requirements {
+        let mark = if requirement.met { "met" } else { "NOT met" };
+        let _ = writeln!(text, "  required: {} ({mark})", escape(&requirement.wanted));
+    }
+    for signature in verdict.signatures() {
+        let _ = writeln!(text, "  signed:   {}", signed(signature));
+    }
+    if let Some(miss) = verdict.nearest_miss() {
+        let _ = writeln!(text, "  reason:   {}", finding(miss));
+    }
+    if verdict.outcome() != Outcome::Admit {
+        others(&mut text, report.findings.iter().filter(|found| Some(*found) != verdict.nearest_miss()));
+    }
+    for unchecked in &report.unchecked {
+        let what = match *unchecked {
+            "transparency-log" => "log: not checked (verified with a key)",
+            "signed-name" => {
+                "name: not checked (one signed image could stand in for another; see --signed-for)"
+            }
+            other => other,
+        };
+        let _ = writeln!(text, "  {what}");
+    }
+    text
+}
+
+fn others<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {
+    let rest: Vec<_> = findings.filter(|found| found.reason != Reason::Accepted).collect();
+    for found in rest.iter().take(SHOWN) {
+        let _ = writeln!(text, "  also:     {}", finding(found));
+    }
+    if rest.len() > SHOWN {
+        let _ = writeln!(text, "  also:     {} more (see -o verdict)", rest.len().saturating_sub(SHOWN));
+    }
+}
+
+fn signed(signature: &ImageSignature) -> String {
+    let mut text = format!(
+        "by {} ({}), {}, {}",
+        escape(&signature.key_name),
+        signature.key.short(),
+        signature.scheme.code(),
+        signature.format.name(),
+    );
+    if let Some(name) = &signature.name {
+        let _ = write!(text, ", as {}", escape(name));
+    }
+    for (name, value) in &signature.annotations {
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let _ = write!(text, ", {}={}", escape(name), escape(&value));
+    }
+    text
+}
+
+/// A finding in one line: the code, what it means, what was expected and found, and where.
+pub(crate) fn finding(finding: &Finding) -> String {
+    let mut text = format!("{}: {}", finding.reason.code(), finding.reason.meaning());
+    if let Some(key) = &finding.key {
+        let _ = write!(text, "; key {}", escape(key));
+    }
+    match (&finding.expected, &finding.found) {
+        (Some(expected), Some(found)) => {
+            let _ = write!(text, "; expected {}, found {}", escape(expected), escape(found));
+        }
+        (None, Some(found)) => {
+            let _ = write!(text, "; found {}", escape(found));
+        }
+        (Some(expected), None) => {
+            let _ = write!(text, "; expected {}", escape(expected));
+        }
+        (None, None) => {}
+    }
+    if let Some(origin) = &finding.origin {
+        let _ = write!(text, "; in {}", origin.store.name());
+        if let Some(digest) = origin.blob.or(origin.manifest) {
+            let _ = write!(text, " {}", digest.short());
+        }
+    }
+    text
+}
+
+/// The signatures that counted, in the shape that cosign prints.
+pub(crate) fn cosign(signatures: &[Verified<ImageSignature>]) -> String {
+    let all: Vec<_> = signatures
+        .iter()
+        .map(|signature| {
+            let optional = if signature.annotations.is_empty() {
+                serde_json::Value::Null
+            } else {
+                json!(signature.annotations)
+            };
+            json!({
+                "critical": {
+                    "identity": { "docker-reference": signature.name.as_deref().unwrap_or_default() },
+                    "image": { "docker-manifest-digest": signature.digest },
+                    "type": signature.kind,
+                },
+                "optional": optional,
+            })
+        })
+        .collect();
+    serde_json::Value::from(all).to_string()
+}

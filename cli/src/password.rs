@@ -1,0 +1,167 @@
+//! Where passwords come from: a file, a descriptor, the environment, a terminal, or a line that is piped in.
+//!
+//! Never from a flag, which other processes see, and never from nothing: an empty password is given on purpose, by an
+//! empty variable, an empty file or an empty line.
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use waxseal_core::key::Password;
+use waxseal_core::limits::KEY_FILE_BYTES;
+use zeroize::Zeroizing;
+
+use crate::fault::Fault;
+use crate::output::{self, escape};
+
+/// The variables that may hold a password, first come first served.
+const VARIABLES: [&str; 2] = ["WAXSEAL_PASSWORD", "COSIGN_PASSWORD"];
+/// The variable that may hold the password of a file that is imported.
+const IMPORT_VARIABLES: [&str; 1] = ["WAXSEAL_IMPORT_PASSWORD"];
+
+const HINT: &str =
+    "give --password-file FILE or --password-fd N, or set WAXSEAL_PASSWORD (empty for the empty password)";
+const IMPORT_HINT: &str = "give --import-password-file FILE, or set WAXSEAL_IMPORT_PASSWORD";
+
+/// How a password was given.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the key's password from this file (one line end at its end is not part of it)
+    #[arg(long, value_name = "FILE", help_heading = "Key options")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Read the key's password from this open file descriptor
+    #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Key options")]
+    pub(crate) password_fd: Option<u32>,
+}
+
+/// How the password of a file that is imported was given.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ImportPasswordArgs {
+    /// Read the password of the file that is imported from this file
+    #[arg(long, value_name = "FILE", help_heading = "Key options")]
+    pub(crate) import_password_file: Option<PathBuf>,
+}
+
+/// Whether a password may be read from standard input, or something else is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stdin {
+    /// A password may be piped in.
+    Free,
+    /// A key or a blob is piped in.
+    Taken,
+}
+
+impl PasswordArgs {
+    /// The password of an existing key, asked once.
+    pub(crate) fn existing(&self, what: &str, stdin: Stdin) -> Result<Password, Fault> {
+        match self.given()? {
+            Some(password) => Ok(password),
+            None => ask(&format!("Password of {}: ", escape(what)), stdin, HINT),
+        }
+    }
+
+    /// The password for a new key, asked twice on a terminal.
+    pub(crate) fn new_key(&self, what: &str, stdin: Stdin) -> Result<Password, Fault> {
+        if let Some(password) = self.given()? {
+            return Ok(password);
+        }
+        let first = ask_text(&format!("Password for {} (may be empty): ", escape(what)), stdin, HINT)?;
+        if is_asked_on_terminal(stdin) {
+            let again = ask_text("The same again: ", stdin, HINT)?;
+            if *first != *again {
+                return Err(Fault::configuration("the two passwords differ"));
+            }
+        }
+        Ok(Password::new(first.as_bytes().to_vec()))
+    }
+
+    fn given(&self) -> Result<Option<Password>, Fault> {
+        if let Some(path) = &self.password_file {
+            return from_file(path).map(Some);
+        }
+        if let Some(descriptor) = self.password_fd {
+            return from_file(&PathBuf::from(format!("/dev/fd/{descriptor}"))).map(Some);
+        }
+        from_environment(&VARIABLES)
+    }
+}
+
+impl ImportPasswordArgs {
+    /// The password of the file that is imported, asked once.
+    pub(crate) fn existing(&self, what: &str, stdin: Stdin) -> Result<Password, Fault> {
+        if let Some(path) = &self.import_password_file {
+            return from_file(path);
+        }
+        match from_environment(&IMPORT_VARIABLES)? {
+            Some(password) => Ok(password),
+            None => ask(&format!("Password of {}: ", escape(what)), stdin, IMPORT_HINT),
+        }
+    }
+}
+
+fn from_environment(names: &[&str]) -> Result<Option<Password>, Fault> {
+    for name in names {
+        if let Some(value) = std::env::var_os(name) {
+            let value = value
+                .into_string()
+                .map_err(|_| Fault::configuration(format!("the variable {name} is not UTF-8")))?;
+            return Ok(Some(Password::new(value.into_bytes())));
+        }
+    }
+    Ok(None)
+}
+
+fn from_file(path: &Path) -> Result<Password, Fault> {
+    let read = |path: &Path| -> std::io::Result<Zeroizing<Vec<u8>>> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        std::fs::File::open(path)?.take(KEY_FILE_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read(path).map_err(|error| Fault::file(path, "read", &error))?;
+    if bytes.len() as u64 > KEY_FILE_BYTES {
+        return Err(Fault::configuration(format!("{} is too large for a password", path.display())));
+    }
+    let end =
+        bytes.strip_suffix(b"\n").map_or(bytes.as_slice(), |line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(Password::new(end.to_vec()))
+}
+
+fn ask(prompt: &str, stdin: Stdin, hint: &str) -> Result<Password, Fault> {
+    Ok(Password::new(ask_text(prompt, stdin, hint)?.as_bytes().to_vec()))
+}
+
+/// A password is typed on the controlling terminal, whatever stands on standard input; that there is somebody to
+/// type it is told by standard input, or by standard error where something else is piped in.
+fn is_asked_on_terminal(stdin: Stdin) -> bool {
+    match stdin {
+        Stdin::Free => std::io::stdin().is_terminal(),
+        Stdin::Taken => output::stderr_is_terminal(),
+    }
+}
+
+fn ask_text(prompt: &str, stdin: Stdin, hint: &str) -> Result<Zeroizing<String>, Fault> {
+    let trouble = |error: std::io::Error| {
+        Fault::configuration(format!("the password cannot be read: {error}")).hint(hint)
+    };
+    if is_asked_on_terminal(stdin) {
+        return rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(trouble);
+    }
+    if stdin == Stdin::Taken {
+        return Err(
+            Fault::usage("a password is needed, and standard input already brings something else").hint(hint)
+        );
+    }
+    let mut line = Zeroizing::new(String::new());
+    // Nothing at all is not the empty password: a pipeline that forgot its secret must not make an open key.
+    let limit = KEY_FILE_BYTES.saturating_add(1);
+    let read = std::io::stdin().lock().take(limit).read_line(&mut line).map_err(trouble)?;
+    if read == 0 {
+        return Err(Fault::configuration("a password is needed, and none was given").hint(hint));
+    }
+    if read as u64 == limit {
+        return Err(Fault::configuration("the line on standard input is too long for a password"));
+    }
+    let end =
+        line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).len();
+    line.truncate(end);
+    Ok(line)
+}

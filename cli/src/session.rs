@@ -1,0 +1,158 @@
+//! What the commands share: the client, made from flags and environment, and the keys.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use waxseal::keys::{KeyName, KeyPlaces};
+use waxseal::{Finding, Image};
+use waxseal_core::{PublicKey, Repository, TrustedKey};
+use waxseal_oci::registry::{AbsentStatus, ClientIdentity, Login, PlainHttp};
+use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, Secret};
+
+use crate::args::registry::{ConnectionArgs, RegistryArgs};
+use crate::fault::Fault;
+
+/// Largest file with certificates that is read, in bytes.
+const PEM_BYTES: u64 = 4 << 20;
+
+/// The client of one run, and where evidence stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) finding: Finding,
+}
+
+impl Session {
+    /// Takes flags and environment; nothing is contacted.
+    pub(crate) fn new(args: &RegistryArgs, offline: bool, identity: Option<&str>) -> Result<Self, Fault> {
+        let mut options = options(&args.connection, offline)?;
+        options.login = login(args)?;
+        for text in &args.absent_status {
+            let (registry, status) = match text.split_once('=') {
+                Some((registry, status)) => (Some(registry.to_owned()), status),
+                None => (None, text.as_str()),
+            };
+            let status = status
+                .parse()
+                .map_err(|_| Fault::usage(format!("--absent-status {text}: expected 403 or HOST=403")))?;
+            options.absent_statuses.push(AbsentStatus::new(registry, status));
+        }
+        let mut finding = Finding::default();
+        finding.evidence_repository =
+            repository(args.signature_repository.as_deref(), "--signature-repository")?;
+        finding.identity = repository(identity, "--identity")?;
+        Ok(Self { client: Client::new(options)?, finding })
+    }
+
+    /// A session without a registry, for commands that have only keys and files.
+    pub(crate) fn without_registry(offline: bool) -> Result<Self, Fault> {
+        Self::new(&RegistryArgs::default(), offline, None)
+    }
+
+    /// Resolves an image's name.
+    pub(crate) async fn image(&self, name: &str) -> Result<Image, Fault> {
+        Ok(Image::find(&self.client, &location(name)?, &self.finding).await?)
+    }
+
+    /// Reads a public key.
+    pub(crate) async fn public_key(&self, name: &str) -> Result<PublicKey, Fault> {
+        let name: KeyName = name.parse()?;
+        Ok(waxseal::keys::public_key(&name, self.places()).await?)
+    }
+
+    /// Reads public keys to be trusted, each named as it was typed.
+    pub(crate) async fn trusted(&self, names: &[String]) -> Result<Vec<TrustedKey>, Fault> {
+        let mut keys = Vec::new();
+        for name in names {
+            keys.push(TrustedKey::new(name.clone(), self.public_key(name).await?));
+        }
+        Ok(keys)
+    }
+
+    /// Where keys are read from besides files.
+    pub(crate) fn places(&self) -> KeyPlaces<'_> {
+        KeyPlaces::new(&|name| std::env::var(name).ok(), &self.client)
+    }
+}
+
+/// How a registry is reached, whoever asks: the flags of the connection, and the credential files of the environment.
+pub(crate) fn options(args: &ConnectionArgs, offline: bool) -> Result<ClientOptions, Fault> {
+    let mut options = ClientOptions::default();
+    options.offline = offline;
+    options.allow_insecure = args.allow_insecure_registry;
+    if args.allow_http_registry {
+        options.plain_http = PlainHttp::Every;
+    }
+    for path in &args.registry_cacert {
+        options.ca_certificates.push(file(path)?);
+    }
+    if let (Some(certificate), Some(key)) = (&args.registry_client_cert, &args.registry_client_key) {
+        let key = String::from_utf8(file(key)?)
+            .map_err(|_| Fault::configuration(format!("{} is not PEM", key.display())))?;
+        options.client_identity = Some(ClientIdentity::new(file(certificate)?, Secret::new(key)));
+    }
+    options.server_name.clone_from(&args.registry_server_name);
+    options.credentials = sources();
+    options.auth_realms.clone_from(&args.auth_realm);
+    Ok(options)
+}
+
+/// An image's name.
+pub(crate) fn location(name: &str) -> Result<Location, Fault> {
+    Ok(name.parse::<Location>()?)
+}
+
+fn repository(text: Option<&str>, flag: &str) -> Result<Option<Repository>, Fault> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|error| Fault::usage(format!("{flag} {text}: {error}")))
+}
+
+fn login(args: &RegistryArgs) -> Result<Option<Login>, Fault> {
+    let credential = match (&args.registry_username, &args.registry_password, &args.registry_token) {
+        (_, _, Some(token)) => Credential::RegistryToken(Secret::new(token.clone())),
+        (Some(user), Some(password), None) => Credential::basic(user.clone(), Secret::new(password.clone())),
+        (Some(user), None, None) if args.registry_password_stdin => {
+            let mut text = zeroize::Zeroizing::new(String::new());
+            std::io::stdin()
+                .lock()
+                .take(PEM_BYTES)
+                .read_to_string(&mut text)
+                .map_err(|error| Fault::file(Path::new("standard input"), "read", &error))?;
+            let password = text.trim_end_matches(['\r', '\n']);
+            Credential::basic(user.clone(), Secret::new(password.to_owned()))
+        }
+        (Some(_), None, None) => {
+            return Err(Fault::usage("--registry-username needs a password")
+                .hint("give --registry-password-stdin, or WAXSEAL_REGISTRY_PASSWORD"));
+        }
+        (None, Some(_), None) => {
+            return Err(Fault::usage("--registry-password needs --registry-username"));
+        }
+        (None, None, None) if args.registry_password_stdin => {
+            return Err(Fault::usage("--registry-password-stdin needs --registry-username"));
+        }
+        (None, None, None) => return Ok(None),
+    };
+    Ok(Some(Login::new(None, credential)))
+}
+
+pub(crate) fn sources() -> CredentialSources {
+    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(Into::into);
+    let mut sources = CredentialSources::default();
+    sources.docker_config = path("DOCKER_CONFIG");
+    sources.registry_auth_file = path("REGISTRY_AUTH_FILE");
+    sources.home = path("HOME");
+    sources.xdg_runtime_dir = path("XDG_RUNTIME_DIR");
+    sources
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(PEM_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| Fault::file(path, "read", &error))?;
+    Ok(bytes)
+}
+
+/// Many commands run over several images at once; this is how many.
+pub(crate) const CONCURRENT_IMAGES: usize = 32;
