@@ -1,0 +1,119 @@
+//! The examples of the help texts, run as they stand.
+//!
+//! Each verb has a line in [`VERBS`]: which files, variables and registries its examples need, and what stands for
+//! the parts that an example leaves open, as `registry.example.com` or `sha256:...`. Nothing else is replaced. The
+//! examples of one verb run one after another in one folder, so that the second may read what the first wrote.
+
+use waxseal_core::Digest;
+use waxseal_testkit::{IndexBuilder, Registry, fixtures};
+
+use crate::room::Room;
+
+/// The setting of a verb's examples.
+#[derive(Default)]
+struct Setting {
+    variables: Vec<(&'static str, String)>,
+    replacements: Vec<(&'static str, String)>,
+    /// What must live as long as the examples run, such as a registry.
+    _guests: Vec<Box<dyn std::any::Any>>,
+}
+
+/// A verb whose examples are run.
+struct Verb {
+    name: &'static str,
+    /// Prepares the folder.
+    prepare: fn(&Room) -> Setting,
+}
+
+const VERBS: &[Verb] = &[
+    Verb { name: "generate-key-pair", prepare: generate_key_pair },
+    Verb { name: "import-key-pair", prepare: import_key_pair },
+    Verb { name: "public-key", prepare: public_key },
+    Verb { name: "sign-blob", prepare: sign_blob },
+    Verb { name: "verify-blob", prepare: verify_blob },
+    Verb { name: "save", prepare: save },
+    Verb { name: "load", prepare: save },
+];
+
+fn generate_key_pair(room: &Room) -> Setting {
+    room.write("password.txt", "canary\n");
+    Setting::default()
+}
+
+fn import_key_pair(room: &Room) -> Setting {
+    room.write("openssl.pem", fixtures::read("openssl-keys/p384.sec1.pem"));
+    room.write("old.pem", fixtures::read("openssl-keys/p256-imported.pbkdf2.pem"));
+    room.write("old.txt", "example\n");
+    room.write("new.txt", "canary\n");
+    Setting::default()
+}
+
+fn public_key(room: &Room) -> Setting {
+    room.write("release.key", fixtures::private_key_pem("p256"));
+    room.write("password.txt", "example\n");
+    Setting::default()
+}
+
+fn sign_blob(room: &Room) -> Setting {
+    room.write("release.key", fixtures::private_key_pem("p256"));
+    room.write("release.pub", fixtures::public_key_pem("p256"));
+    room.write("app.tar.gz", "an archive");
+    room.write("notes.txt", "notes");
+    Setting { variables: vec![("WAXSEAL_PASSWORD", "example".to_owned())], ..Setting::default() }
+}
+
+fn verify_blob(room: &Room) -> Setting {
+    let mut setting = sign_blob(room);
+    run(room, &setting, &examples(room, "sign-blob"));
+    setting.variables.clear();
+    setting.replacements.push(("sha256:...", Digest::of("an archive").to_string()));
+    setting
+}
+
+fn save(_: &Room) -> Setting {
+    let (registry, other) = (Registry::start(), Registry::start());
+    IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build().push_to(&registry, "app", "1.0");
+    let replacements =
+        vec![("registry.example.com", registry.host()), ("registry.site.example", other.host())];
+    Setting { replacements, _guests: vec![Box::new(registry), Box::new(other)], ..Setting::default() }
+}
+
+#[test]
+fn examples_of_help_texts_run() {
+    for Verb { name, prepare } in VERBS {
+        let room = Room::new();
+        let setting = prepare(&room);
+        let lines = examples(&room, name);
+        assert!(!lines.is_empty(), "{name} has no examples");
+        run(&room, &setting, &lines);
+    }
+}
+
+/// The examples of a verb's help: lines under `Examples:` that are indented by four spaces.
+fn examples(room: &Room, verb: &str) -> Vec<String> {
+    let help = room.run(&[verb, "--help"]).ends(0);
+    let (_, behind) = help.data().split_once("\nExamples:\n").unwrap_or_default();
+    let lines = behind.lines().take_while(|line| !line.is_empty());
+    let examples: Vec<_> = lines.filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect();
+    for example in &examples {
+        // What is wrapped cannot be copied.
+        assert!(
+            example.starts_with("waxseal "),
+            "{verb}: an example is too long for its line, at {example:?}"
+        );
+    }
+    examples
+}
+
+fn run(room: &Room, setting: &Setting, lines: &[String]) {
+    for line in lines {
+        let mut typed = line.clone();
+        for (open, filled) in &setting.replacements {
+            typed = typed.replace(open, filled);
+        }
+        let mut command = room.shell(&typed);
+        command.envs(setting.variables.iter().map(|(name, value)| (*name, value)));
+        let run = room.end(&mut command);
+        assert_eq!(run.code, 0, "{line}\n{run}");
+    }
+}

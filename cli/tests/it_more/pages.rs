@@ -1,0 +1,39 @@
+//! Completion scripts and manual pages.
+
+use crate::room::Room;
+
+#[test]
+fn every_shell_has_a_script() {
+    let room = Room::new();
+    for (shell, mark) in [
+        ("bash", "_waxseal()"),
+        ("zsh", "#compdef waxseal"),
+        ("fish", "complete -c waxseal"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion"),
+    ] {
+        let ran = room.run(&["completion", shell]).expect(0);
+        assert!(ran.stdout.contains(mark) && ran.stdout.contains("generate-key-pair"), "{shell}");
+        assert_eq!(ran.stderr, "");
+    }
+    room.run(&["completion", "tcsh"]).expect(2);
+}
+
+#[test]
+fn every_command_has_a_page() {
+    let room = Room::new();
+    let page = room.run(&["man"]).expect(0).stdout;
+    assert!(page.contains(".TH waxseal 1") && page.contains("waxseal\\-sign"), "{page}");
+
+    let folder = room.path("man").display().to_string();
+    room.run(&["man", "--dir", &folder]).expect(0).says(&["pages to"]);
+    for (name, words) in [
+        ("waxseal", "Sign and verify"),
+        ("waxseal-sign", "\\-\\-recursive"),
+        ("waxseal-attach-signature", "\\-\\-payload"),
+        ("waxseal-download-signature", "\\-\\-platform"),
+    ] {
+        let page = room.read(&format!("man/{name}.1"));
+        assert!(page.contains(&format!(".TH {name} 1")) && page.contains(words), "{name}: {page}");
+    }
+}
