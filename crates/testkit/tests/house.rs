@@ -197,6 +197,27 @@ fn every_dependency_has_a_licence_that_we_take_and_a_registry_that_we_know() {
     }
 }
 
+#[test]
+fn every_dependency_of_ours_is_named_in_the_sources() {
+    let metadata = metadata();
+    let members = metadata["workspace_members"].as_array().expect("members");
+    for package in metadata["packages"].as_array().expect("packages") {
+        if !members.contains(&package["id"]) {
+            continue;
+        }
+        let manifest = Path::new(package["manifest_path"].as_str().expect("a path"));
+        let mut files = Vec::new();
+        sources(manifest.parent().expect("a folder"), &mut files);
+        let texts: String =
+            files.iter().map(|file| std::fs::read_to_string(file).expect("a source")).collect();
+        let words: BTreeSet<&str> = texts.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        for needed in package["dependencies"].as_array().expect("dependencies") {
+            let name = needed["name"].as_str().expect("a name").replace('-', "_");
+            assert!(words.contains(name.as_str()), "{} does not use {name}", manifest.display());
+        }
+    }
+}
+
 /// Modules of the core that whoever moves bytes may know: names and shapes, not signatures, keys or policies.
 const FOR_OCI: &[&str] =
     &["digest", "reference", "descriptor", "media_type", "manifest", "limits", "json", "encoding"];
