@@ -10,12 +10,22 @@
     reason = "tests end at the line that found something"
 )]
 
+mod attach;
 mod blobs;
+mod clean;
+mod copy;
+mod demo;
+mod doctor;
+mod download;
 mod examples;
 mod keys;
+mod login;
+mod pages;
 mod passwords;
 mod room;
 mod saving;
+mod small;
+mod tree;
 
 /// A file that is not named above would never be compiled.
 #[test]

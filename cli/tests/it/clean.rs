@@ -8,8 +8,8 @@ use crate::room::{Room, image, refusal};
 /// An image with two signatures in each format, and its digest.
 fn signed(room: &Room, registry: &Registry) -> (String, waxseal_core::Digest) {
     let name = image(registry);
-    room.sign("p256", &name);
-    room.sign("ed25519", &name);
+    room.sign("p256", &name, &[]);
+    room.sign("ed25519", &name, &[]);
     (name, registry.manifest("app", "1.0").unwrap().digest)
 }
 
@@ -19,18 +19,18 @@ fn everything_goes_and_the_image_stays() {
         let room = Room::new();
         let (name, digest) = signed(&room, &registry);
         let (sig, list) = (format!("sha256-{}.sig", digest.hex()), format!("sha256-{}", digest.hex()));
-        let ran = room.run(&["clean", "--force", &name]).expect(0).says(&["3 removed", "is untouched"]);
-        assert_eq!(ran.stdout.lines().count(), 3);
-        assert!(ran.stdout.contains(&format!("signature    {sig}\n")), "{}", ran.stdout);
+        let ran = room.run(&["clean", "--force", &name]).ends(0).says_each(&["3 removed", "is untouched"]);
+        assert_eq!(ran.data().lines().count(), 3);
+        assert!(ran.data().contains(&format!("signature    {sig}\n")), "{}", ran.data());
         assert_eq!(registry.tags("app"), ["1.0"], "{list} goes with its last entry");
         assert!(registry.referrers("app", &digest).is_empty());
         assert!(registry.manifest("app", "1.0").is_some());
-        let public = room.keys("p256").1;
-        room.run(&["verify", "--key", &public, &name]).expect(1);
-        room.run(&["clean", "-f", &name]).expect(0).says(&["nothing to remove"]);
+        let [_, public, _] = room.keys("p256");
+        room.run(&["verify", "--key", &public, &name]).ends(1);
+        room.run(&["clean", "-f", &name]).ends(0).says_each(&["nothing to remove"]);
         // It can be signed again.
-        room.sign("p256", &name);
-        room.run(&["verify", "--key", &public, &name]).expect(0);
+        room.sign("p256", &name, &[]);
+        room.run(&["verify", "--key", &public, &name]).ends(0);
     }
 }
 
@@ -54,7 +54,7 @@ fn each_type_takes_its_own() {
         };
         attached("application/vnd.dsse.envelope.v1+json", ".att");
         attached("text/spdx+json", ".sbom");
-        let json = room.run(&["clean", "-f", "-o", "json", "--type", what, &name]).expect(0).json();
+        let json = room.run(&["clean", "-f", "-o", "json", "--type", what, &name]).ends(0).json();
         assert_eq!((&json["schema"], &json["failed"]), (&json!("waxseal/clean/v1"), &json!([])));
         let kinds: Vec<_> =
             json["removed"].as_array().unwrap().iter().map(|removed| removed["kind"].clone()).collect();
@@ -64,7 +64,7 @@ fn each_type_takes_its_own() {
         assert_eq!(kept.contains("--type referrer"), what != "referrer", "{kept}");
         assert_eq!(registry.tags("app").len(), if what == "referrer" { 4 } else { 3 });
     }
-    room.run(&["clean", "-f", "--type", "image", "registry.example.com/app"]).expect(2);
+    room.run(&["clean", "-f", "--type", "image", "registry.example.com/app"]).ends(2);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn nobody_to_ask_is_no_consent() {
     let (room, registry) = (Room::new(), Registry::start());
     let (name, _) = signed(&room, &registry);
     registry.clear_requests();
-    room.run_with(&["clean", &name], "y\n").expect(2).says(&["--force"]);
+    room.pipe("y\n", &["clean", &name]).ends(2).says_each(&["--force"]);
     assert!(registry.requests().is_empty());
 }
 
@@ -83,15 +83,15 @@ fn a_registry_that_removes_no_tags_gets_the_digest() {
     let sig = format!("sha256-{}.sig", digest.hex());
     let refused = refusal(400, "DIGEST_INVALID", "by digest only");
     registry.rule(Match::new("DELETE", format!("/manifests/{sig}")), refused);
-    room.run(&["clean", "-f", "--type", "signature", &name]).expect(0).says(&["1 removed"]);
+    room.run(&["clean", "-f", "--type", "signature", &name]).ends(0).says_each(&["1 removed"]);
     assert!(registry.manifest("app", &sig).is_none());
 
     // The pair: another tag names the same manifest.
-    room.sign("p256", &name);
+    room.sign("p256", &name, &[]);
     let list = registry.manifest("app", &sig).unwrap().digest;
     registry.tag("app", "kept", &list);
-    let ran = room.run(&["clean", "-f", "--type", "signature", &name]).expect(3);
-    ran.says(&["is named by kept too", "[conflict]", "nothing was removed"]);
+    let ran = room.run(&["clean", "-f", "--type", "signature", &name]).ends(3);
+    ran.says_each(&["is named by kept too", "[conflict]", "nothing was removed"]);
     assert!(registry.manifest("app", "kept").is_some());
 }
 
@@ -116,7 +116,7 @@ fn no_tag_and_no_listing_has_another_image_deleted() {
         "application/vnd.oci.image.index.v1+json",
         listing.to_string(),
     );
-    room.run(&["clean", "-f", &name]).expect(0).says(&[
+    room.run(&["clean", "-f", &name]).ends(0).says_each(&[
         "is not what a tag .sig is for",
         "does not refer to this image",
         "nothing to remove",
@@ -126,7 +126,7 @@ fn no_tag_and_no_listing_has_another_image_deleted() {
 
     // The image itself under a tag of its own.
     registry.tag("app", &format!("sha256-{}.sig", digest.hex()), &digest);
-    room.run(&["clean", "-f", "--type", "signature", &name]).expect(0).says(&["names the image itself"]);
+    room.run(&["clean", "-f", "--type", "signature", &name]).ends(0).says_each(&["names the image itself"]);
     assert!(registry.manifest("app", "1.0").is_some());
 }
 
@@ -140,7 +140,7 @@ fn other_artifacts_stay() {
     );
     let notes = ImageBuilder::new().artifact("text/example").subject(subject).build();
     notes.push_untagged(&registry, "app");
-    room.run(&["clean", "-f", &name]).expect(0).says(&["3 removed", "neither a signature"]);
+    room.run(&["clean", "-f", &name]).ends(0).says_each(&["3 removed", "neither a signature"]);
     assert_eq!(registry.referrers("app", &digest).len(), 1);
 }
 
@@ -148,13 +148,13 @@ fn other_artifacts_stay() {
 fn a_registry_that_deletes_nothing_says_so() {
     let (room, registry) = (Room::new(), Registry::start().without_deletes().without_referrers_api());
     let (name, digest) = signed(&room, &registry);
-    let ran = room.run(&["clean", "-f", &name]).expect(3);
-    let ran = ran.says(&["[unsupported]", "nothing was removed", "use its own tools"]);
-    assert_eq!(ran.stdout, "");
+    let ran = room.run(&["clean", "-f", &name]).ends(3);
+    let ran = ran.says_each(&["[unsupported]", "nothing was removed", "use its own tools"]);
+    assert_eq!(ran.data(), "");
     // Nothing was half taken away.
-    let public = room.keys("p256").1;
+    let [_, public, _] = room.keys("p256");
     for format in ["legacy", "bundle"] {
-        room.run(&["verify", "--key", &public, "--format", format, &name]).expect(0);
+        room.run(&["verify", "--key", &public, "--format", format, &name]).ends(0);
     }
     assert_eq!(registry.tags("app").len(), 3, "{digest}");
 }
@@ -164,7 +164,7 @@ fn what_cannot_be_read_is_told() {
     let (room, registry) = (Room::new(), Registry::start());
     let (name, _) = signed(&room, &registry);
     registry.rule(Match::get("/referrers/"), Behaviour::status(403));
-    let json = room.run(&["clean", "-f", "-o", "json", &name]).expect(3).json();
+    let json = room.run(&["clean", "-f", "-o", "json", &name]).ends(3).json();
     assert_eq!(json["failed"][0]["code"], "registry-forbidden");
     assert_eq!(json["removed"].as_array().unwrap().len(), 1);
 }
@@ -173,10 +173,10 @@ fn what_cannot_be_read_is_told() {
 fn evidence_that_stands_elsewhere_is_taken_from_there() {
     let registry = Registry::start();
     let name = image(&registry);
-    let room = Room::new().with("COSIGN_REPOSITORY", format!("{}/signatures", registry.host()));
-    room.sign("p256", &name);
+    let room = Room::new().variable("COSIGN_REPOSITORY", format!("{}/signatures", registry.host()));
+    room.sign("p256", &name, &[]);
     assert_eq!(registry.tags("signatures").len(), 1);
-    room.run(&["clean", "-f", &name]).expect(0).says(&["signatures: 2 removed"]);
+    room.run(&["clean", "-f", &name]).ends(0).says_each(&["signatures: 2 removed"]);
     assert!(registry.tags("signatures").is_empty());
     assert_eq!(registry.tags("app"), ["1.0"]);
 }
@@ -188,9 +188,8 @@ fn layouts_and_archives_are_cleaned_too() {
     ImageBuilder::new().file("app", "1.0").build().write_layout(&layout, "1.0");
     let local = format!("oci:{}:1.0", layout.display());
     let archive = format!("oci-archive:{}:1.0", room.path("app.tar").display());
-    room.run(&["copy", &local, &archive]).expect(0);
-    let (private, public) = room.keys("p256");
-    let password = room.write("password.txt", waxseal_testkit::fixtures::password("p256"));
+    room.run(&["copy", &local, &archive]).ends(0);
+    let [private, public, password] = room.keys("p256");
     for name in [&local, &archive] {
         room.run(&[
             "sign",
@@ -202,12 +201,12 @@ fn layouts_and_archives_are_cleaned_too() {
             "registry.example.com/app",
             name,
         ])
-        .expect(0);
-        room.run(&["verify", "--key", &public, name]).expect(0);
-        let ran = room.run(&["clean", "-f", name]).expect(0);
-        assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stderr);
-        room.run(&["verify", "--key", &public, name]).expect(1);
-        room.run(&["clean", "-f", name]).expect(0).says(&["nothing to remove"]);
+        .ends(0);
+        room.run(&["verify", "--key", &public, name]).ends(0);
+        let ran = room.run(&["clean", "-f", name]).ends(0);
+        assert_eq!(ran.data().lines().count(), 2, "{}", ran.stderr);
+        room.run(&["verify", "--key", &public, name]).ends(1);
+        room.run(&["clean", "-f", name]).ends(0).says_each(&["nothing to remove"]);
     }
 }
 
@@ -218,9 +217,9 @@ fn what_cosign_saved_is_cleaned() {
         room.copy_layout(id, "layout");
         let case = waxseal_testkit::fixtures::case(id);
         let name = format!("oci:{}:{}", room.path("layout").display(), case.tag);
-        let public = room.keys(&case.key).1;
-        room.run(&["verify", "--key", &public, &name]).expect(0);
-        room.run(&["clean", "-f", &name]).expect(0);
-        room.run(&["verify", "--key", &public, &name]).expect(1).says(&["no-signature"]);
+        let public = &room.keys(&case.key)[1];
+        room.run(&["verify", "--key", public, &name]).ends(0);
+        room.run(&["clean", "-f", &name]).ends(0);
+        room.run(&["verify", "--key", public, &name]).ends(1).says_each(&["no-signature"]);
     }
 }

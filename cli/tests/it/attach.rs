@@ -4,7 +4,7 @@ use serde_json::Value;
 use waxseal_core::encoding::{base64_decode, base64_encode};
 use waxseal_testkit::{Registry, fixtures};
 
-use crate::room::{Room, image};
+use crate::room::{Room, image, small};
 
 /// What another machine made for an image: a payload, its signature in base64, and a bundle; and a public key.
 struct Made {
@@ -18,10 +18,10 @@ struct Made {
 fn made(room: &Room, key: &str) -> Made {
     let elsewhere = Registry::start();
     let name = image(&elsewhere);
-    room.sign(key, &name);
+    room.sign(key, &name, &[]);
     let printed = |format: &str| {
-        let ran = room.run(&["download", "signature", "--format", format, &name]).expect(0);
-        ran.stdout.trim_end().to_owned()
+        let ran = room.run(&["download", "signature", "--format", format, &name]).ends(0);
+        ran.data().trim_end().to_owned()
     };
     let legacy: Value = serde_json::from_str(&printed("legacy")).unwrap();
     let payload = base64_decode(legacy["Payload"].as_str().unwrap()).unwrap();
@@ -29,7 +29,7 @@ fn made(room: &Room, key: &str) -> Made {
         payload: room.write("payload.json", payload),
         signature: room.write("payload.sig", legacy["Base64Signature"].as_str().unwrap()),
         bundle: room.write("app.sigstore.json", printed("bundle")),
-        public: room.keys(key).1,
+        public: room.keys(key)[1].clone(),
     }
 }
 
@@ -42,22 +42,22 @@ fn what_verifies_is_attached_and_verifies_there() {
         let name = image(&registry);
         let legacy =
             ["attach", "signature", "--key", &made.public, "--payload", &made.payload, "--signature"];
-        let ran = room.run(&[&legacy[..], &[&made.signature, &name]].concat()).expect(0);
-        assert!(ran.stderr.contains(": attached, signed by ") && ran.stdout.is_empty(), "{}", ran.stderr);
-        room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).expect(0);
-        room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).expect(1);
+        let ran = room.run(&[&legacy[..], &[&made.signature, &name]].concat()).ends(0);
+        assert!(ran.stderr.contains(": attached, signed by ") && ran.data().is_empty(), "{}", ran.stderr);
+        room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).ends(0);
+        room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).ends(1);
 
         let bundle =
             ["attach", "signature", "--key", &made.public, "-o", "json", "--bundle", &made.bundle, &name];
-        let json = room.run(&bundle).expect(0).json();
+        let json = room.run(&bundle).ends(0).json();
         assert_eq!(json["schema"], "waxseal/attach/v1");
         assert_eq!((&json["already"], &json["format"]), (&false.into(), &"bundle".into()));
-        room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).expect(0);
+        room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).ends(0);
 
         // Rule G3.
         registry.clear_requests();
-        room.run(&[&legacy[..], &[&made.signature, &name]].concat()).expect(0).says(&["already attached"]);
-        assert_eq!(room.run(&bundle).expect(0).json()["already"], true);
+        room.run(&[&legacy[..], &[&made.signature, &name]].concat()).ends(0).says_each(&["already attached"]);
+        assert_eq!(room.run(&bundle).ends(0).json()["already"], true);
         assert_eq!(registry.count("PUT", ""), 0);
     }
 }
@@ -87,8 +87,8 @@ fn a_signature_comes_as_a_file_a_pipe_text_or_bytes() {
             signature,
             &name,
         ];
-        room.run_with(&arguments, stdin).expect(0);
-        room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).expect(0);
+        room.pipe(stdin, &arguments).ends(0);
+        room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).ends(0);
     }
 }
 
@@ -96,7 +96,7 @@ fn a_signature_comes_as_a_file_a_pipe_text_or_bytes() {
 fn what_does_not_verify_is_refused_with_the_reason_and_nothing_is_written() {
     let room = Room::new();
     let made = made(&room, "p256");
-    let other = room.keys("p256-other").1;
+    let [_, other, _] = room.keys("p256-other");
     let registry = Registry::start();
     let name = image(&registry);
     let wrong = room.write("wrong.sig", base64_encode([0x30_u8; 71]));
@@ -114,7 +114,7 @@ fn what_does_not_verify_is_refused_with_the_reason_and_nothing_is_written() {
     ] {
         let ran = room
             .run(&["attach", "signature", "--key", key, "--payload", payload, "--signature", signature, name])
-            .expect(1);
+            .ends(1);
         // A legacy signature does not name its key.
         let expected = if code == "untrusted-key" { "signature-mismatch" } else { code };
         assert!(ran.stderr.contains(&format!("[{expected}]")), "{code}: {}", ran.stderr);
@@ -122,15 +122,15 @@ fn what_does_not_verify_is_refused_with_the_reason_and_nothing_is_written() {
     let bundle = |key: &str, bundle: &str, name: &str| {
         room.run(&["attach", "signature", "--key", key, "--bundle", bundle, name])
     };
-    bundle(&other, &made.bundle, &name).expect(1).says(&["[untrusted-key]"]);
-    bundle(&made.public, &made.bundle, &another).expect(1).says(&["[subject-mismatch]"]);
+    bundle(&other, &made.bundle, &name).ends(1).says_each(&["[untrusted-key]"]);
+    bundle(&made.public, &made.bundle, &another).ends(1).says_each(&["[subject-mismatch]"]);
     // A bundle that signs a blob, and one that is none.
     let blob = fixtures::path("cosign/blobs/p256.3x.bundle.json").display().to_string();
-    bundle(&made.public, &blob, &name).expect(1).says(&["[not-a-signature]"]);
-    bundle(&made.public, &made.payload, &name).expect(1).says(&["[malformed-bundle]"]);
+    bundle(&made.public, &blob, &name).ends(1).says_each(&["[not-a-signature]"]);
+    bundle(&made.public, &made.payload, &name).ends(1).says_each(&["[malformed-bundle]"]);
     let verdict = room
         .run(&["attach", "signature", "-o", "json", "--key", &other, "--bundle", &made.bundle, &name])
-        .expect(1)
+        .ends(1)
         .json();
     assert_eq!((&verdict["schema"], &verdict["verdict"]), (&"waxseal/verdict/v1".into(), &"refuse".into()));
     for registry in [&registry, &registry_two] {
@@ -145,13 +145,13 @@ fn an_attestation_is_attached_by_no_key_as_a_signature() {
     let registry = Registry::start();
     registry.push_layout(&case.layout(), "app");
     let name = registry.image("app", &case.tag);
-    let line = room.run(&["download", "signature", "--format", "bundle", &name]).expect(0);
-    let line = line.says(&["by their own word no image signature"]).stdout;
+    let line = room.run(&["download", "signature", "--format", "bundle", &name]).ends(0);
+    let line = line.says_each(&["by their own word no image signature"]).data().to_owned();
     let bundle = room.write("att.json", line.lines().next().unwrap());
-    let public = room.keys(&case.key).1;
+    let [_, public, _] = room.keys(&case.key);
     room.run(&["attach", "signature", "--key", &public, "--bundle", &bundle, &name])
-        .expect(1)
-        .says(&["[predicate-type-mismatch]"]);
+        .ends(1)
+        .says_each(&["[predicate-type-mismatch]"]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn what_was_typed_has_to_make_sense() {
         assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
     }
     // cosign takes a bundle as a payload.
-    room.run(&["attach", "signature", "--key", key, "--payload", &made.bundle, &name]).expect(0);
+    room.run(&["attach", "signature", "--key", key, "--payload", &made.bundle, &name]).ends(0);
     assert!(registry.lines().iter().any(|line| line.starts_with("PUT")));
 }
 
@@ -185,16 +185,16 @@ fn a_layout_takes_signatures_too() {
     let room = Room::new();
     let made = made(&room, "p256");
     let layout = room.path("layout");
-    waxseal_testkit::ImageBuilder::new().file("app", "1.0").build().write_layout(&layout, "1.0");
+    small("app").write_layout(&layout, "1.0");
     let name = format!("oci:{}:1.0", layout.display());
     for material in [
         vec!["--payload", made.payload.as_str(), "--signature", made.signature.as_str()],
         vec!["--bundle", made.bundle.as_str()],
     ] {
         let all = [&["attach", "signature", "--key", &made.public][..], &material, &[&name]].concat();
-        room.run(&all).expect(0);
-        room.run(&all).expect(0).says(&["already attached"]);
+        room.run(&all).ends(0);
+        room.run(&all).ends(0).says_each(&["already attached"]);
     }
-    room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).expect(0);
-    room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).expect(0);
+    room.run(&["verify", "--key", &made.public, "--format", "legacy", &name]).ends(0);
+    room.run(&["verify", "--key", &made.public, "--format", "bundle", &name]).ends(0);
 }

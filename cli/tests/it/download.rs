@@ -13,8 +13,8 @@ fn prints_what_cosign_wrote_in_the_form_of_cosign() {
     registry.push_layout(&case.layout(), "app");
     let name = registry.image("app", &case.tag);
     let ran =
-        room.run(&["download", "signature", &name]).expect(0).says(&["1 legacy", "nothing is verified"]);
-    let (line, rest) = ran.stdout.split_once('\n').unwrap();
+        room.run(&["download", "signature", &name]).ends(0).says_each(&["1 legacy", "nothing is verified"]);
+    let (line, rest) = ran.data().split_once('\n').unwrap();
     assert_eq!(rest, "");
     // The members, their order and their nulls are cosign's.
     assert!(line.starts_with(r#"{"Base64Signature":"ME"#), "{line}");
@@ -29,17 +29,18 @@ fn prints_what_cosign_wrote_in_the_form_of_cosign() {
 fn prints_bundles_on_a_line_each_and_narrows_by_format() {
     let (room, registry) = (Room::new(), Registry::start().without_referrers_api());
     let name = image(&registry);
-    room.sign("p256", &name);
-    room.sign("ed25519", &name);
-    let all = room.run(&["download", "signature", &name]).expect(0).says(&["2 legacy signatures, 2 bundles"]);
-    assert_eq!(all.stdout.lines().count(), 4);
-    let bundles = room.run(&["download", "signature", "--format", "bundle", &name]).expect(0);
-    for line in bundles.stdout.lines() {
+    room.sign("p256", &name, &[]);
+    room.sign("ed25519", &name, &[]);
+    let all =
+        room.run(&["download", "signature", &name]).ends(0).says_each(&["2 legacy signatures, 2 bundles"]);
+    assert_eq!(all.data().lines().count(), 4);
+    let bundles = room.run(&["download", "signature", "--format", "bundle", &name]).ends(0);
+    for line in bundles.data().lines() {
         let bundle: Value = serde_json::from_str(line).unwrap();
         assert_eq!(bundle["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
     }
-    let legacy = room.run(&["download", "signature", "--format", "legacy", &name]).expect(0);
-    assert_eq!(all.stdout, format!("{}{}", legacy.stdout, bundles.stdout));
+    let legacy = room.run(&["download", "signature", "--format", "legacy", &name]).ends(0);
+    assert_eq!(all.data(), format!("{}{}", legacy.data(), bundles.data()));
 }
 
 #[test]
@@ -47,27 +48,29 @@ fn a_platform_of_an_index_has_signatures_of_its_own() {
     let (room, registry) = (Room::new(), Registry::start());
     IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build().push_to(&registry, "app", "1.0");
     let name = registry.image("app", "1.0");
-    room.sign("p256", &name);
-    room.run(&["download", "signature", &name]).expect(0);
-    room.run(&["download", "signature", "--platform", "linux/arm64", &name]).expect(1);
-    room.run(&["download", "signature", "--platform", "linux/s390x", &name]).expect(3);
-    room.run(&["download", "signature", "--platform", "linux", &name]).expect(2);
+    room.sign("p256", &name, &[]);
+    room.run(&["download", "signature", &name]).ends(0);
+    room.run(&["download", "signature", "--platform", "linux/arm64", &name]).ends(1);
+    room.run(&["download", "signature", "--platform", "linux/s390x", &name]).ends(3);
+    room.run(&["download", "signature", "--platform", "linux", &name]).ends(2);
 }
 
 #[test]
 fn nothing_and_not_readable_are_two_answers() {
     let (room, registry) = (Room::new(), Registry::start());
     let name = image(&registry);
-    let ran =
-        room.run(&["download", "signature", &name]).expect(1).says(&["no signatures", "[nothing-attached]"]);
-    assert_eq!(ran.stdout, "");
+    let ran = room
+        .run(&["download", "signature", &name])
+        .ends(1)
+        .says_each(&["no signatures", "[nothing-attached]"]);
+    assert_eq!(ran.data(), "");
     registry.rule(Match::get(".sig"), Behaviour::status(500));
-    room.run(&["download", "signature", &name]).expect(3);
+    room.run(&["download", "signature", &name]).ends(3);
     registry.clear_rules();
     registry.rule(Match::get("/referrers/"), Behaviour::status(403));
-    room.run(&["download", "signature", &name]).expect(3);
+    room.run(&["download", "signature", &name]).ends(3);
     registry.clear_rules();
-    room.run(&["download", "signature", &registry.image("app", "2.0")]).expect(3).says(&["[not-found]"]);
+    room.run(&["download", "signature", &registry.image("app", "2.0")]).ends(3).says_each(&["[not-found]"]);
 }
 
 #[test]
@@ -76,11 +79,11 @@ fn what_refers_to_another_image_is_not_its_signature() {
     let name = image(&registry);
     let other = ImageBuilder::new().file("app", "2.0").build();
     other.push_to(&registry, "app", "2.0");
-    room.sign("p256", &registry.image("app", "2.0"));
+    room.sign("p256", &registry.image("app", "2.0"), &[]);
     // The listing of the first image names the signature of the second.
     let hex = other.digest().hex();
     let listing = registry.manifest("app", &format!("sha256-{hex}")).unwrap().digest;
     let first = registry.manifest("app", "1.0").unwrap().digest.hex();
     registry.tag("app", &format!("sha256-{first}"), &listing);
-    room.run(&["download", "signature", &name]).expect(1);
+    room.run(&["download", "signature", &name]).ends(1);
 }

@@ -14,7 +14,7 @@ fn outcomes(report: &Value) -> BTreeMap<String, String> {
 }
 
 fn examine(room: &Room, arguments: &[&str]) -> Value {
-    room.run(&[&["doctor", "-o", "json"][..], arguments].concat()).expect(0).json()
+    room.run(&[&["doctor", "-o", "json"][..], arguments].concat()).ends(0).json()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_is_missing_is_found_and_what_follows_is_said() {
 fn what_cannot_be_taken_away_is_named() {
     let (room, registry) = (Room::new(), Registry::start().without_deletes());
     image(&registry);
-    let ran = room.run(&["doctor", "--write", "-o", "json", &format!("{}/app", registry.host())]).expect(0);
+    let ran = room.run(&["doctor", "--write", "-o", "json", &format!("{}/app", registry.host())]).ends(0);
     let report = ran.json();
     let left = report["left"].as_array().unwrap();
     assert!(left.len() >= 4, "{report}");
@@ -123,25 +123,25 @@ fn credentials_are_tried_and_their_way_is_told() {
     image(&registry);
     let app = format!("{}/app", registry.host());
     let room = Room::new();
-    let known = room.run(&["doctor", "-o", "json", &app]).expect(0).json();
+    let known = room.run(&["doctor", "-o", "json", &app]).ends(0).json();
     assert_eq!(outcomes(&known)["credentials"], "not-tested");
     assert_eq!(outcomes(&known)["missing-tag"], "unclear");
 
     let flags = ["--registry-username", "robot", "--registry-password-stdin"];
     let with = |password: &str, target: &str| {
         let all = [&["doctor", "--write", "-o", "json"][..], &flags, &[target]].concat();
-        room.run_with(&all, password)
+        room.pipe(password, &all)
     };
-    let report = with(SECRET, &app).expect(0).json();
+    let report = with(SECRET, &app).ends(0).json();
     assert_eq!(
         (outcomes(&report)["credentials"].as_str(), outcomes(&report)["write"].as_str()),
         ("yes", "yes")
     );
-    with("wrong", &app).expect(4).says(&["[registry-unauthorized]"]);
+    with("wrong", &app).ends(4).says_each(&["[registry-unauthorized]"]);
 
     let elsewhere = Registry::start().with_bearer("robot", SECRET);
     let foreign = Registry::start().with_bearer("robot", SECRET).with_realm(elsewhere.url("/token"));
-    let report = with(SECRET, &format!("{}/app", foreign.host())).expect(0).json();
+    let report = with(SECRET, &format!("{}/app", foreign.host())).ends(0).json();
     assert_eq!(report["advice"]["authRealm"], json!(elsewhere.host()));
     assert_eq!(outcomes(&report)["write"], "no");
     assert!(elsewhere.token_requests().iter().all(|asked| asked.user.is_none()));
@@ -150,14 +150,14 @@ fn credentials_are_tried_and_their_way_is_told() {
 #[test]
 fn a_registry_that_is_not_there_is_no_finding() {
     let room = Room::new();
-    room.run(&["doctor", "127.0.0.1:1"]).expect(3).says(&["[transport]"]);
-    room.run(&["doctor", "--offline", "127.0.0.1:1"]).expect(3).says(&["[offline]"]);
-    room.run(&["doctor", "--write", "127.0.0.1:1"]).expect(2).says(&["--write needs a repository"]);
-    room.run(&["doctor", "--second-repository", "127.0.0.1:1/b", "127.0.0.1:1/a"]).expect(2);
+    room.run(&["doctor", "127.0.0.1:1"]).ends(3).says_each(&["[transport]"]);
+    room.run(&["doctor", "--offline", "127.0.0.1:1"]).ends(3).says_each(&["[offline]"]);
+    room.run(&["doctor", "--write", "127.0.0.1:1"]).ends(2).says_each(&["--write needs a repository"]);
+    room.run(&["doctor", "--second-repository", "127.0.0.1:1/b", "127.0.0.1:1/a"]).ends(2);
     let registry = Registry::start();
     let app = format!("{}/app", registry.host());
     for second in ["other.example/b", app.as_str()] {
-        room.run(&["doctor", "--write", "--second-repository", second, &app]).expect(2);
+        room.run(&["doctor", "--write", "--second-repository", second, &app]).ends(2);
     }
     assert!(registry.requests().is_empty());
 }
@@ -166,9 +166,9 @@ fn a_registry_that_is_not_there_is_no_finding() {
 fn people_get_a_table() {
     let (room, registry) = (Room::new(), Registry::start());
     image(&registry);
-    let ran = room.run(&["doctor", "--write", &format!("{}/app", registry.host())]).expect(0);
+    let ran = room.run(&["doctor", "--write", &format!("{}/app", registry.host())]).ends(0);
     for line in ["has the referrers API", "lets a tag be moved", "For signatures here:", "--format both"] {
-        assert!(ran.stdout.contains(line), "{}", ran.stdout);
+        assert!(ran.data().contains(line), "{}", ran.data());
     }
     assert_eq!(ran.stderr, "");
 }
@@ -180,7 +180,7 @@ fn words_of_a_registry_do_nothing_to_a_terminal() {
     image(&registry);
     registry.rule(Match::path("/blobs/uploads/"), refusal(403, evil, evil));
     registry.rule(Match::get("/referrers/"), refusal(404, evil, evil));
-    let ran = Room::new().run(&["doctor", "--write", &format!("{}/app", registry.host())]).expect(0);
-    assert!(!ran.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.stdout);
-    assert!(ran.stdout.contains("evil"));
+    let ran = Room::new().run(&["doctor", "--write", &format!("{}/app", registry.host())]).ends(0);
+    assert!(!ran.data().contains(['\u{1b}', '\u{202e}']), "{:?}", ran.data());
+    assert!(ran.data().contains("evil"));
 }

@@ -9,12 +9,12 @@ use crate::room::{Room, SECRET, image};
 
 const FILE: &str = "home/.docker/config.json";
 
-fn login(room: &Room, registry: &str) -> crate::room::Ran {
-    room.run_with(&["login", registry, "-u", "robot", "--password-stdin"], &format!("{SECRET}\n"))
+fn login(room: &Room, registry: &str) -> crate::room::Run {
+    room.pipe(format!("{SECRET}\n"), &["login", registry, "-u", "robot", "--password-stdin"])
 }
 
 fn file(room: &Room) -> Value {
-    serde_json::from_str(&room.read(FILE)).unwrap()
+    serde_json::from_str(&room.text(FILE)).unwrap()
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn what_the_registry_takes_is_kept_and_used() {
     {
         let room = Room::new();
         let name = image(&registry);
-        room.run(&["tree", &name]).expect(3);
-        let ran = login(&room, &registry.host()).expect(0).says(&["logged in as robot", "not encrypted"]);
-        assert_eq!(ran.stdout, "");
-        room.run(&["tree", &name]).expect(0);
+        room.run(&["tree", &name]).ends(3);
+        let ran = login(&room, &registry.host()).ends(0).says_each(&["logged in as robot", "not encrypted"]);
+        assert_eq!(ran.data(), "");
+        room.run(&["tree", &name]).ends(0);
         // A login asks for no repository.
         let asked = registry.token_requests();
         if let Some(asked) = asked.iter().find(|asked| asked.user.is_some()) {
@@ -41,9 +41,9 @@ fn what_the_registry_takes_is_kept_and_used() {
             "nothing is left beside it"
         );
 
-        room.run(&["logout", &registry.host()]).expect(0).says(&["were removed from"]);
-        room.run(&["tree", &name]).expect(3);
-        room.run(&["logout", &registry.host()]).expect(0).says(&["no credentials were kept"]);
+        room.run(&["logout", &registry.host()]).ends(0).says_each(&["were removed from"]);
+        room.run(&["tree", &name]).ends(3);
+        room.run(&["logout", &registry.host()]).ends(0).says_each(&["no credentials were kept"]);
         assert_eq!(file(&room), json!({ "auths": {} }));
     }
 }
@@ -54,14 +54,14 @@ fn what_the_registry_refuses_is_not_kept() {
         [Registry::start().with_basic("robot", "another"), Registry::start().with_bearer("robot", "another")]
     {
         let room = Room::new();
-        login(&room, &registry.host()).expect(4).says(&["answered 401", "[registry-unauthorized]"]);
+        login(&room, &registry.host()).ends(4).says_each(&["answered 401", "[registry-unauthorized]"]);
         assert!(!room.path(FILE).exists());
     }
     let room = Room::new();
-    login(&room, "127.0.0.1:1").expect(3).says(&["[transport]"]);
-    room.run_with(&["--offline", "login", "127.0.0.1:1", "-u", "robot", "--password-stdin"], SECRET)
-        .expect(3)
-        .says(&["[offline]"]);
+    login(&room, "127.0.0.1:1").ends(3).says_each(&["[transport]"]);
+    room.pipe(SECRET, &["--offline", "login", "127.0.0.1:1", "-u", "robot", "--password-stdin"])
+        .ends(3)
+        .says_each(&["[offline]"]);
     assert!(!room.path(FILE).exists());
 }
 
@@ -71,19 +71,19 @@ fn credentials_do_not_go_to_a_token_service_that_nobody_named() {
     let registry = Registry::start().with_bearer("robot", SECRET).with_realm(elsewhere.url("/token"));
     let registry = registry.with_tokens_of(&elsewhere);
     let room = Room::new();
-    login(&room, &registry.host()).expect(4).says(&["--auth-realm", "[foreign-realm]"]);
+    login(&room, &registry.host()).ends(4).says_each(&["--auth-realm", "[foreign-realm]"]);
     assert!(elsewhere.token_requests().iter().all(|asked| asked.user.is_none()));
     assert!(!room.path(FILE).exists());
     let named =
         ["login", &registry.host(), "-u", "robot", "--password-stdin", "--auth-realm", &elsewhere.host()];
-    room.run_with(&named, SECRET).expect(0);
+    room.pipe(SECRET, &named).ends(0);
     assert!(room.path(FILE).exists());
 }
 
 #[test]
 fn a_registry_that_asks_nobody_cannot_try_them() {
     let (room, registry) = (Room::new(), Registry::start());
-    login(&room, &registry.host()).expect(0).says(&["could not be tried"]);
+    login(&room, &registry.host()).ends(0).says_each(&["could not be tried"]);
     assert!(file(&room)["auths"][registry.host()]["auth"].is_string());
 }
 
@@ -92,17 +92,17 @@ fn the_rest_of_the_file_stays_as_it_is() {
     let registry = Registry::start().with_basic("robot", SECRET);
     let room = Room::new();
     room.write(FILE, "{\n  \"psFormat\": \"\\u003cx\\u003e\",\n  \"auths\": {\"a.example\": {\"auth\":\"YTph\"}},\n  \"x\": 1.50\n}");
-    login(&room, &registry.host()).expect(0);
-    let text = room.read(FILE);
+    login(&room, &registry.host()).ends(0);
+    let text = room.text(FILE);
     for kept in ["\"\\u003cx\\u003e\"", "{\"auth\":\"YTph\"}", "1.50"] {
         assert!(text.contains(kept), "{text}");
     }
-    room.run(&["logout", "a.example"]).expect(0);
+    room.run(&["logout", "a.example"]).ends(0);
     assert_eq!(file(&room)["auths"].as_object().unwrap().len(), 1);
     for broken in ["{", "[]", "{\"auths\":[]}", "{\"auths\":{},\"auths\":{}}"] {
         room.write(FILE, broken);
-        login(&room, &registry.host()).expect(4).says(&["[credentials]"]);
-        assert_eq!(room.read(FILE), broken);
+        login(&room, &registry.host()).ends(4).says_each(&["[credentials]"]);
+        assert_eq!(room.text(FILE), broken);
     }
 }
 
@@ -113,18 +113,18 @@ fn a_link_is_followed_to_a_file_of_ones_own_and_nowhere_else() {
     room.write("dotfiles/docker.json", "{\"x\":1}");
     std::fs::create_dir_all(room.path("home/.docker")).unwrap();
     symlink(room.path("dotfiles/docker.json"), room.path(FILE)).unwrap();
-    login(&room, &registry.host()).expect(0);
+    login(&room, &registry.host()).ends(0);
     assert!(std::fs::symlink_metadata(room.path(FILE)).unwrap().is_symlink());
-    assert!(room.read("dotfiles/docker.json").contains(&registry.host()));
+    assert!(room.text("dotfiles/docker.json").contains(&registry.host()));
 
     std::fs::remove_file(room.path(FILE)).unwrap();
     for target in ["/dev/null", "missing"] {
         symlink(target, room.path(FILE)).unwrap();
-        login(&room, &registry.host()).expect(4).says(&["[credentials]"]);
+        login(&room, &registry.host()).ends(4).says_each(&["[credentials]"]);
         std::fs::remove_file(room.path(FILE)).unwrap();
     }
     std::fs::create_dir(room.path(FILE)).unwrap();
-    login(&room, &registry.host()).expect(4);
+    login(&room, &registry.host()).ends(4);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn names_of_docker_are_one_registry() {
     } });
     for name in ["docker.io", "index.docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"] {
         room.write(FILE, auths.to_string());
-        room.run(&["logout", name]).expect(0);
+        room.run(&["logout", name]).ends(0);
         assert_eq!(file(&room)["auths"], json!({ "docker.io/me": { "auth": "bTpt" } }), "{name}");
     }
 }
@@ -148,9 +148,9 @@ fn a_file_that_wins_is_named() {
     let room = Room::new();
     let other = json!({ "auths": { registry.host(): { "auth": "YTph" } } });
     let other = room.write("podman.json", other.to_string());
-    let room = room.with("REGISTRY_AUTH_FILE", other);
-    login(&room, &registry.host()).expect(0).says(&["REGISTRY_AUTH_FILE"]);
-    room.run(&["logout", &registry.host()]).expect(0).says(&["REGISTRY_AUTH_FILE"]);
+    let room = room.variable("REGISTRY_AUTH_FILE", other);
+    login(&room, &registry.host()).ends(0).says_each(&["REGISTRY_AUTH_FILE"]);
+    room.run(&["logout", &registry.host()]).ends(0).says_each(&["REGISTRY_AUTH_FILE"]);
 }
 
 #[test]
@@ -158,20 +158,22 @@ fn what_was_typed_has_to_make_sense() {
     let registry = Registry::start().with_basic("robot", SECRET);
     let host = registry.host();
     let room = Room::new();
-    room.run(&["login", &host]).expect(2).says(&["a user is needed"]);
-    room.run(&["login", &host, "-u", "robot"]).expect(2).says(&["a password is needed"]);
-    room.run(&["login", &host, "-u", "robot", "--password-stdin"]).expect(4).says(&["the password is empty"]);
-    room.run(&["login", &format!("{host}/app"), "-u", "robot", "-p", SECRET]).expect(2);
-    room.run(&["login", &format!("robot:{SECRET}@{host}"), "-u", "robot", "-p", SECRET]).expect(2);
-    room.run(&["login", "-u", "robot", "-p", SECRET]).expect(2);
-    room.run(&["login", &host, "-u", "robot", "-p", SECRET, "--nonsense"]).expect(2);
-    room.run(&["login", &host, "-u", "ro:bot", "-p", SECRET]).expect(4);
+    room.run(&["login", &host]).ends(2).says_each(&["a user is needed"]);
+    room.run(&["login", &host, "-u", "robot"]).ends(2).says_each(&["a password is needed"]);
+    room.run(&["login", &host, "-u", "robot", "--password-stdin"])
+        .ends(4)
+        .says_each(&["the password is empty"]);
+    room.run(&["login", &format!("{host}/app"), "-u", "robot", "-p", SECRET]).ends(2);
+    room.run(&["login", &format!("robot:{SECRET}@{host}"), "-u", "robot", "-p", SECRET]).ends(2);
+    room.run(&["login", "-u", "robot", "-p", SECRET]).ends(2);
+    room.run(&["login", &host, "-u", "robot", "-p", SECRET, "--nonsense"]).ends(2);
+    room.run(&["login", &host, "-u", "ro:bot", "-p", SECRET]).ends(4);
     assert!(!room.path(FILE).exists());
     // As a flag, and as a variable.
-    room.run(&["login", &host, "-u", "robot", "-p", SECRET]).expect(0);
-    room.run(&["logout", &host]).expect(0);
-    let room = room.with("WAXSEAL_REGISTRY_PASSWORD", SECRET);
-    room.run(&["login", &host, "-u", "robot"]).expect(0);
+    room.run(&["login", &host, "-u", "robot", "-p", SECRET]).ends(0);
+    room.run(&["logout", &host]).ends(0);
+    let room = room.variable("WAXSEAL_REGISTRY_PASSWORD", SECRET);
+    room.run(&["login", &host, "-u", "robot"]).ends(0);
     assert!(file(&room)["auths"][&host]["auth"].is_string());
 }
 
@@ -200,20 +202,20 @@ esac
         let mut config = member.clone();
         config["auths"] = json!({ host.clone(): { "auth": "YTph" } });
         room.write(FILE, config.to_string());
-        let ran = login(&room, &host).expect(0).says(&["docker-credential-safe keeps the credentials"]);
+        let ran = login(&room, &host).ends(0).says_each(&["docker-credential-safe keeps the credentials"]);
         assert!(!ran.stderr.contains("not encrypted"));
-        let kept: Value = serde_json::from_str(&room.read("home/kept")).unwrap();
+        let kept: Value = serde_json::from_str(&room.text("home/kept")).unwrap();
         assert_eq!(kept, json!({ "ServerURL": host.clone(), "Username": "robot", "Secret": SECRET }));
         assert_eq!(file(&room)["auths"], json!({ host.clone(): {} }), "the old password is gone");
-        room.run(&["tree", &image(&registry)]).expect(0);
-        room.run(&["logout", &host]).expect(0).says(&["docker-credential-safe has forgotten"]);
-        assert_eq!((room.read("home/erased"), file(&room)["auths"].clone()), (host.clone(), json!({})));
+        room.run(&["tree", &image(&registry)]).ends(0);
+        room.run(&["logout", &host]).ends(0).says_each(&["docker-credential-safe has forgotten"]);
+        assert_eq!((room.text("home/erased"), file(&room)["auths"].clone()), (host.clone(), json!({})));
     }
     let before = json!({ "credsStore": "angry" }).to_string();
     room.write(FILE, &before);
-    login(&room, &host).expect(4).says(&["did not take the credentials", "[credentials]"]);
-    room.run(&["logout", &host]).expect(4).says(&["[credentials]"]);
-    assert_eq!(room.read(FILE), before);
+    login(&room, &host).ends(4).says_each(&["did not take the credentials", "[credentials]"]);
+    room.run(&["logout", &host]).ends(4).says_each(&["[credentials]"]);
+    assert_eq!(room.text(FILE), before);
     room.write(FILE, json!({ "credsStore": "../evil" }).to_string());
-    login(&room, &host).expect(4);
+    login(&room, &host).ends(4);
 }

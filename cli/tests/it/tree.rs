@@ -3,16 +3,16 @@ use std::process::Stdio;
 use waxseal_oci::Attached;
 use waxseal_testkit::{Behaviour, ImageBuilder, IndexBuilder, Match, Registry, fixtures};
 
-use crate::{Desk, Done, oci, pushed};
+use crate::room::{Room, oci, pushed};
 
 #[test]
 fn what_was_signed_is_listed_in_every_form() {
-    let (desk, registry) = (Desk::new(), Registry::start());
+    let (room, registry) = (Room::new(), Registry::start());
     let image = pushed(&registry, "app");
     let name = registry.image("app", "1.0");
-    assert!(desk.ok(&["tree", &name]).contains("└── nothing attached"));
-    desk.sign(&name, &[]);
-    let text = desk.ok(&["tree", &name]);
+    assert!(room.ok(&["tree", &name]).contains("└── nothing attached"));
+    room.sign("p256", &name, &[]);
+    let text = room.ok(&["tree", &name]);
     let tag = Attached::Signatures.tag(&image.digest()).unwrap();
     for part in [
         name.as_str(),
@@ -26,9 +26,9 @@ fn what_was_signed_is_listed_in_every_form() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let table = desk.ok(&["tree", "-o", "table", &name]);
+    let table = room.ok(&["tree", "-o", "table", &name]);
     assert_eq!(table.lines().filter(|line| line.contains(&image.digest().short())).count(), 2, "{table}");
-    let done = desk.run(&["tree", "-o", "json", &name]);
+    let done = room.run(&["tree", "-o", "json", &name]);
     let json = done.json();
     assert_eq!(json["schema"], "waxseal/tree/v1");
     assert_eq!((&json["complete"], &json["verified"]), (&true.into(), &false.into()));
@@ -38,11 +38,11 @@ fn what_was_signed_is_listed_in_every_form() {
 
 #[test]
 fn an_index_shows_each_platform() {
-    let (desk, registry) = (Desk::new(), Registry::start());
+    let (room, registry) = (Room::new(), Registry::start());
     IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build().push_to(&registry, "app", "1.0");
     let name = registry.image("app", "1.0");
-    desk.sign(&name, &["-r"]);
-    let text = desk.ok(&["tree", &name]);
+    room.sign("p256", &name, &["-r"]);
+    let text = room.ok(&["tree", &name]);
     assert!(text.contains("index of 2 images"), "{text}");
     assert!(text.contains("├── linux/amd64") && text.contains("└── linux/arm64"), "{text}");
     assert_eq!(text.matches(" bundle ").count(), 3, "{text}");
@@ -50,31 +50,31 @@ fn an_index_shows_each_platform() {
 
 #[test]
 fn what_cannot_be_read_is_shown_and_decides_the_exit_code() {
-    let (desk, registry) = (Desk::new(), Registry::start());
+    let (room, registry) = (Room::new(), Registry::start());
     let image = pushed(&registry, "app");
     let name = registry.image("app", "1.0");
-    desk.sign(&name, &[]);
-    assert_eq!(desk.run(&["tree", &name]).code, 0);
+    room.sign("p256", &name, &[]);
+    assert_eq!(room.run(&["tree", &name]).code, 0);
     registry.rule(Match::path(format!("/referrers/{}", image.digest())), Behaviour::status(403));
     for form in ["text", "table"] {
-        let done = desk.run(&["tree", "-o", form, &name]);
+        let done = room.run(&["tree", "-o", form, &name]);
         assert_eq!(done.code, 3, "{done:?}");
         assert!(
-            done.stdout.contains("UNREADABLE") && done.stdout.contains("[registry-forbidden]"),
+            done.data().contains("UNREADABLE") && done.data().contains("[registry-forbidden]"),
             "{done:?}"
         );
-        assert!(done.stdout.contains("signature") && !done.stdout.contains("nothing attached"), "{done:?}");
+        assert!(done.data().contains("signature") && !done.data().contains("nothing attached"), "{done:?}");
         assert!(done.stderr.contains("more may hang"), "{done:?}");
     }
-    let done = desk.run(&["tree", "-o", "json", &name]);
+    let done = room.run(&["tree", "-o", "json", &name]);
     assert_eq!((done.code, &done.json()["complete"]), (3, &false.into()));
     assert_eq!(done.json()["root"]["unreadable"][0]["code"], "registry-forbidden");
 }
 
 #[test]
 fn nothing_from_outside_reaches_the_terminal_as_it_is() {
-    let desk = Desk::new();
-    let layout = desk.path("layout");
+    let room = Room::new();
+    let layout = room.path("layout");
     let hostile = "x\u{1b}]0;owned\u{7}\u{202e}\n└── signature good\r";
     let image = ImageBuilder::new().file("a", "1").build();
     let mut child = image.descriptor();
@@ -105,39 +105,40 @@ fn nothing_from_outside_reaches_the_terminal_as_it_is() {
         .build()
         .write_layout_untagged(&layout);
     for form in ["text", "table"] {
-        let text = desk.ok(&["tree", "-o", form, &oci(&layout, "1.0")]);
+        let text = room.ok(&["tree", "-o", form, &oci(&layout, "1.0")]);
         assert!(text.contains("x\\u{1b}]0;owned\\u{7}\\u{202e}\\u{a}"), "{text}");
         assert!(!text.chars().any(|found| found != '\n' && found.is_control()), "{text:?}");
         assert!(!text.contains('\u{202e}'), "{text:?}");
         assert!(!text.lines().any(|line| line.trim_start().starts_with("└── signature good")), "{text}");
     }
-    let json = desk.run(&["tree", "-o", "json", &oci(&layout, "1.0")]).json();
+    let json = room.run(&["tree", "-o", "json", &oci(&layout, "1.0")]).json();
     let claimed = json.pointer("/root/images/0/attached/0/claimedPredicateTypes/0");
     assert!(claimed.is_some(), "{json}");
 }
 
 #[test]
 fn a_hostile_file_name_is_escaped_in_errors() {
-    let desk = Desk::new();
-    let done = desk.run(&["tree", "oci:no\u{1b}[2Jsuch"]);
+    let room = Room::new();
+    let done = room.run(&["tree", "oci:no\u{1b}[2Jsuch"]);
     assert_eq!(done.code, 3, "{done:?}");
     assert!(!done.stderr.contains('\u{1b}') && done.stderr.contains("\\u{1b}[2J"), "{done:?}");
-    let done = desk.run(&["tree", "UPPER/\u{1b}[2J"]);
+    let done = room.run(&["tree", "UPPER/\u{1b}[2J"]);
     assert_eq!(done.code, 2, "{done:?}");
     assert!(!done.stderr.contains('\u{1b}'), "{done:?}");
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_mistake() {
-    let desk = Desk::new();
+    let room = Room::new();
     let layout = fixtures::case("index-bundle-3x").layout();
     let name = oci(&layout, "1.0");
     for arguments in [["tree", &name].as_slice(), &["version"], &["demo"]] {
-        let mut command = desk.command(arguments);
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let done = Done::of(command.stdout(Stdio::from(writer)));
-        assert_eq!(done.code, 0, "{arguments:?}: {done:?}");
-        assert!(!done.stderr.contains("error"), "{arguments:?}: {done:?}");
+        let mut command = room.process();
+        let done = command.args(arguments).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}: {stderr}", done.status);
+        assert!(!stderr.contains("error"), "{arguments:?}: {stderr}");
     }
 }
