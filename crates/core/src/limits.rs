@@ -73,6 +73,9 @@ pub const ENVELOPE_SIGNATURES: usize = 32;
 /// Most subjects in one in-toto statement.
 pub const STATEMENT_SUBJECTS: usize = 1_024;
 
+/// Longest predicate type that may be asked for or written, in bytes.
+pub const PREDICATE_TYPE_BYTES: usize = 1_024;
+
 /// Most digests of one subject of a statement.
 pub const SUBJECT_DIGESTS: usize = 32;
 

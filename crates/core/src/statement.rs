@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::digest::{Algorithm, Digest};
 use crate::json::{self, JsonError, Path};
 use crate::limits::{STATEMENT_SUBJECTS, SUBJECT_DIGESTS};
+use crate::predicate::SPDX;
 use crate::simple_signing::quote;
 
 /// `_type` of a statement, version 1: the one that is written.
@@ -21,8 +22,6 @@ pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 pub const STATEMENT_V01: &str = "https://in-toto.io/Statement/v0.1";
 /// The predicate type of an image signature in a bundle (rule S3).
 pub const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
-/// The one predicate type whose predicate may be a string: SPDX tag-value text, as cosign writes it.
-const SPDX: &str = "https://spdx.dev/Document";
 
 /// The content of a verified statement.
 #[derive(Clone, Debug)]
@@ -90,6 +89,7 @@ impl Statement {
         let subjects = wire.subject.into_iter().map(subject).collect::<Result<_, _>>()?;
         if let Some(predicate) = wire.predicate {
             let text = predicate.get();
+            // SPDX tag-value text is the one predicate that may be a string, as cosign writes it.
             let fits = text.starts_with('{') || (text.starts_with('"') && wire.predicate_type == SPDX);
             if !fits {
                 return Err(StatementError::Predicate);
