@@ -10,16 +10,19 @@ use waxseal_core::candidate::{Candidate, Evidence, EvidenceStore, Origin, SIGNAT
 use waxseal_core::encoding::base64_encode;
 use waxseal_core::limits::BUNDLE_BYTES;
 use waxseal_core::signing::LegacySignature;
+use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::verify::ImageSignature;
 use waxseal_core::{
     Descriptor, Format, PinnedRef, Policy, SignatureRequirement, Subject, TrustedKey, Verdict, Verified,
     Verifier, media_type,
 };
 
+use crate::beside::bundle::NewBundle;
+use crate::beside::layers::Layer;
+use crate::beside::{Target, Writing, standing};
 use crate::error::{Error, ErrorKind};
-use crate::evidence::{Found, Looking, look};
+use crate::evidence::{Found, Looking};
 use crate::image::Image;
-use crate::sign::{bundle, legacy};
 
 /// What was made elsewhere.
 #[derive(Clone, Debug)]
@@ -85,33 +88,34 @@ impl Attaching {
             return Ok(Attached::Refused(verdict));
         };
         let looking = Looking { formats: vec![signature.format], ..self.looking.clone() };
-        let Found { evidence, signature_tag } = look(&image.evidence, pinned.digest(), &looking).await;
-        if let Some(unreadable) = evidence.unreadable.first() {
-            return Err(Error::new(
-                ErrorKind::Store(waxseal_oci::ErrorKind::Protocol),
-                format!(
-                    "what is attached to {pinned} cannot be read, so nothing is added to it: {}",
-                    unreadable.message
-                ),
-            ));
-        }
-        let standing = self.judge(&pinned, &evidence)?;
-        let already = standing.signatures().iter().any(|standing| {
+        let Found { evidence, signature_tag } = standing(&image.evidence, &pinned, &looking).await?;
+        let there = self.judge(&pinned, &evidence)?;
+        let already = there.signatures().iter().any(|standing| {
             standing.key == signature.key
                 && standing.format == signature.format
                 && standing.name == signature.name
                 && standing.annotations == signature.annotations
         });
         if !already {
+            let mut writing = Writing {
+                what: "signature",
+                tag: waxseal_oci::Attached::Signatures,
+                standing: signature_tag,
+                layers: Vec::new(),
+                bundles: Vec::new(),
+                now: self.now,
+            };
             match material {
                 Material::Legacy { payload, .. } => {
                     let written = LegacySignature::new(payload.clone(), base64_encode(&signature.signature));
-                    legacy::append(&image.evidence, pinned.digest(), signature_tag, &[&written]).await?;
+                    writing.layers.push(Layer::signature(&written));
                 }
                 Material::Bundle(bytes) => {
-                    bundle::attach(&image.evidence, &fetched.descriptor, bytes, self.now).await?;
+                    writing.bundles.push(NewBundle { bytes, predicate_type: COSIGN_SIGN });
                 }
             }
+            let target = Target { pinned: pinned.clone(), descriptor: fetched.descriptor };
+            Box::pin(writing.write(&image.evidence, &target)).await?;
             image.evidence.commit().await?;
         }
         Ok(Attached::Done { image: pinned, signature: Box::new(signature), already })

@@ -4,6 +4,7 @@
 //! travel is the store's, how a signature is judged is the core's, and it never talks to a terminal.
 
 pub mod attach;
+mod beside;
 pub mod blob;
 pub mod clean;
 pub mod copy;

@@ -3,25 +3,24 @@
 //! Several signers and both formats go through in one pass: what stands there is read once, each blob and each
 //! manifest is written once. A signature that already stands there is not written again (rule G3).
 
-pub(crate) mod bundle;
-pub(crate) mod legacy;
-
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use waxseal_core::candidate::{Evidence, Format, Unreadable};
+use waxseal_core::candidate::{Evidence, Format};
 use waxseal_core::digest::Algorithm;
-use waxseal_core::limits::INDEX_DEPTH;
-use waxseal_core::manifest::Manifest;
 use waxseal_core::signing::{SignedImage, SigningError, SigningRequest};
+use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::{
-    Descriptor, Digest, KeyId, PinnedRef, Policy, SignatureRequirement, Signer, Subject, TrustedKey, Verifier,
+    Digest, KeyId, PinnedRef, Policy, SignatureRequirement, Signer, Subject, TrustedKey, Verifier,
 };
-use waxseal_oci::ErrorKind as StoreTrouble;
+use waxseal_oci::{Attached, Fetched};
 
+use crate::beside::bundle::NewBundle;
+use crate::beside::layers::Layer;
+use crate::beside::{Target, Writing, standing, targets};
 use crate::error::{Error, ErrorKind};
-use crate::evidence::{Found, Looking, look};
+use crate::evidence::{Found, Looking};
 use crate::image::Image;
 
 /// Images of one index that are signed at the same time.
@@ -99,27 +98,10 @@ impl Signing {
         if signers.is_empty() || self.formats.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "signing needs a key and a format"));
         }
-        let fetched = image.manifest().await?;
-        if let Some(expected) = self.expect.filter(|expected| expected != image.digest()) {
-            return Err(Error::new(
-                ErrorKind::TagMoved,
-                format!("{} resolves to {}, expected {expected}", image.location, image.digest()),
-            ));
-        }
-        // What is signed must be an image: junk with a good signature would be refused by every reader.
-        Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidImage,
-                format!("{} cannot be read as an image: {error}", image.pinned()),
-            )
-        })?;
-        let mut targets = vec![(image.pinned().clone(), fetched.descriptor.clone())];
-        if self.recursive {
-            children(&mut image, &mut targets, 0).await?;
-        }
+        let targets = targets(&mut image, self.expect.as_ref(), self.recursive).await?;
         let image = &image;
         let results = stream::iter(targets)
-            .map(|(pinned, descriptor)| Box::pin(self.one(image, pinned, descriptor, signers)))
+            .map(|target| Box::pin(self.one(image, target, signers)))
             .buffered(CONCURRENT)
             .collect::<Vec<_>>()
             .await;
@@ -130,45 +112,33 @@ impl Signing {
     async fn one(
         &self,
         image: &Image,
-        pinned: PinnedRef,
-        descriptor: Descriptor,
+        target: Target,
         signers: &[&(dyn Signer + Sync)],
     ) -> Result<Signed, Error> {
+        let pinned = target.pinned.clone();
         let formats = self.formats_for(pinned.digest());
         let looking = Looking { formats: formats.clone(), ..self.looking.clone() };
-        let Found { evidence, signature_tag } = if self.upload {
-            look(&image.evidence, pinned.digest(), &looking).await
-        } else {
-            Found::default()
-        };
-        if let Some(unreadable) = evidence.unreadable.first() {
-            return Err(Error::new(
-                ErrorKind::Store(trouble(unreadable)),
-                format!(
-                    "what is attached to {pinned} cannot be read, so nothing is added to it: {}",
-                    unreadable.message
-                ),
-            ));
-        }
+        let Found { evidence, signature_tag } =
+            if self.upload { standing(&image.evidence, &pinned, &looking).await? } else { Found::default() };
         let name = match &self.identity {
             Some(name) => Some(name.clone()),
             None => pinned.repository().map(waxseal_core::Repository::docker_reference),
         };
         let mut signatures = Vec::new();
         for signer in signers {
-            let standing = self.standing(&pinned, &evidence, *signer)?;
+            let there = self.standing(&pinned, &evidence, *signer)?;
             for format in formats.iter().copied() {
                 let annotations = self.annotations.clone();
                 let request = SigningRequest::image(*pinned.digest(), name.clone(), annotations, &[format])
                     .map_err(|error| unsignable(&pinned, &error))?;
                 let signed = request.sign(*signer).map_err(|error| unsignable(&pinned, &error))?;
                 let key = signer.public_key().id();
-                signatures.push(Written { key, format, already: standing.contains(&format), signed });
+                signatures.push(Written { key, format, already: there.contains(&format), signed });
             }
         }
         signatures.sort_by_key(|written| written.format);
         if self.upload {
-            Box::pin(self.write(image, &pinned, &descriptor, signature_tag, &signatures)).await?;
+            self.write(image, &target, signature_tag, &signatures).await?;
         }
         Ok(Signed { image: pinned, signatures })
     }
@@ -218,79 +188,28 @@ impl Signing {
         Ok(formats)
     }
 
-    /// Writes what is new. If one of two formats cannot be written, the error names what stands (rule G3).
+    /// Writes what is new.
     async fn write(
         &self,
         image: &Image,
-        pinned: &PinnedRef,
-        descriptor: &Descriptor,
-        signature_tag: Option<waxseal_oci::Fetched>,
+        target: &Target,
+        signature_tag: Option<Fetched>,
         signatures: &[Written],
     ) -> Result<(), Error> {
         let new = || signatures.iter().filter(|written| !written.already).map(|written| &written.signed);
-        let layers: Vec<_> = new().filter_map(|signed| signed.legacy.as_ref()).collect();
-        let bundles: Vec<_> = new().filter_map(|signed| signed.bundle.as_ref()).collect();
-        let legacy = async {
-            if layers.is_empty() {
-                Ok(())
-            } else {
-                legacy::append(&image.evidence, pinned.digest(), signature_tag, &layers).await
-            }
+        let writing = Writing {
+            what: "signature",
+            tag: Attached::Signatures,
+            standing: signature_tag,
+            layers: new().filter_map(|signed| signed.legacy.as_ref()).map(Layer::signature).collect(),
+            bundles: new()
+                .filter_map(|signed| signed.bundle.as_deref())
+                .map(|bytes| NewBundle { bytes, predicate_type: COSIGN_SIGN })
+                .collect(),
+            now: self.now,
         };
-        let bundle = async {
-            for bytes in &bundles {
-                bundle::attach(&image.evidence, descriptor, bytes, self.now).await?;
-            }
-            Ok(())
-        };
-        let both = !layers.is_empty() && !bundles.is_empty();
-        // A layout is one file that both formats write: there one after the other.
-        let (legacy, bundle) = if image.evidence.is_registry() {
-            tokio::join!(legacy, bundle)
-        } else {
-            (legacy.await, bundle.await)
-        };
-        match (legacy, bundle) {
-            (Ok(()), Ok(())) => Ok(()),
-            (Err(error), Ok(())) if both => Err(partly(pinned, Format::Bundle, Format::Legacy, error)),
-            (Ok(()), Err(error)) if both => Err(partly(pinned, Format::Legacy, Format::Bundle, error)),
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        }
+        Box::pin(writing.write(&image.evidence, target)).await
     }
-}
-
-/// Every image that an index lists, nested indexes and what they list included, each once.
-async fn children(
-    index: &mut Image,
-    targets: &mut Vec<(PinnedRef, Descriptor)>,
-    depth: usize,
-) -> Result<(), Error> {
-    let Some(parsed) = index.index().await? else { return Ok(()) };
-    if depth >= INDEX_DEPTH {
-        return Err(Error::new(
-            ErrorKind::InvalidImage,
-            format!("{}: indexes nest deeper than {INDEX_DEPTH} levels", index.pinned()),
-        ));
-    }
-    for descriptor in parsed.manifests {
-        if targets.iter().any(|(pinned, _)| *pinned.digest() == descriptor.digest) {
-            continue;
-        }
-        let mut child = index.child(&descriptor.digest).await?;
-        let nested = waxseal_core::media_type::is_index(&descriptor.media_type);
-        let plain = Descriptor::new(descriptor.media_type, descriptor.digest, descriptor.size);
-        targets.push((child.pinned().clone(), plain));
-        if nested {
-            Box::pin(children(&mut child, targets, depth.saturating_add(1))).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The store's kind of what made something unreadable.
-fn trouble(unreadable: &Unreadable) -> StoreTrouble {
-    let known = StoreTrouble::ALL.iter().find(|kind| kind.code() == unreadable.code);
-    known.copied().unwrap_or(StoreTrouble::Protocol)
 }
 
 fn unsignable(pinned: &PinnedRef, error: &SigningError) -> Error {
@@ -307,16 +226,4 @@ fn unsignable(pinned: &PinnedRef, error: &SigningError) -> Error {
         Some(cause) => error.caused_by(cause),
         None => error,
     }
-}
-
-fn partly(pinned: &PinnedRef, stands: Format, missing: Format, error: Error) -> Error {
-    Error::new(
-        ErrorKind::PartlyWritten,
-        format!(
-            "{pinned}: the {} signature was written, the {} signature was not",
-            stands.name(),
-            missing.name()
-        ),
-    )
-    .caused_by(error)
 }

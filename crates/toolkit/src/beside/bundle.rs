@@ -6,7 +6,6 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
-use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::{Descriptor, Digest, media_type};
 use waxseal_oci::{Fetched, Store};
 
@@ -15,18 +14,27 @@ use crate::error::Error;
 /// The content of an empty descriptor.
 const EMPTY: &[u8] = b"{}";
 
+/// A bundle around a statement of this predicate type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewBundle<'a> {
+    /// The bytes of the bundle.
+    pub(crate) bytes: &'a [u8],
+    /// The predicate type, which the manifest repeats for whoever lists it.
+    pub(crate) predicate_type: &'a str,
+}
+
 /// Attaches a bundle to the image that `subject` describes.
 pub(crate) async fn attach(
     store: &Store,
     subject: &Descriptor,
-    bundle: &[u8],
+    bundle: &NewBundle<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let layer = Descriptor::of(media_type::BUNDLE_V03, bundle);
+    let layer = Descriptor::of(media_type::BUNDLE_V03, bundle.bytes);
     let empty = Descriptor::of(media_type::OCI_EMPTY, EMPTY);
     let (first, second) = tokio::join!(
         store.put_blob(&empty, Bytes::from_static(EMPTY)),
-        store.put_blob(&layer, Bytes::copy_from_slice(bundle))
+        store.put_blob(&layer, Bytes::copy_from_slice(bundle.bytes))
     );
     first?;
     second?;
@@ -37,7 +45,7 @@ pub(crate) async fn attach(
     let created = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&now);
     let annotations = json!({
         "dev.sigstore.bundle.content": "dsse-envelope",
-        "dev.sigstore.bundle.predicateType": COSIGN_SIGN,
+        "dev.sigstore.bundle.predicateType": bundle.predicate_type,
         "org.opencontainers.image.created": created,
     });
     let manifest = json!({

@@ -1,4 +1,4 @@
-//! Writing legacy signatures: layers of the manifest at the tag `sha256-<hex>.sig`.
+//! Writing the legacy format: layers of the manifest at the tag `sha256-<hex>.sig` or `.att`.
 //!
 //! The tag is read, changed and written, so two signers at once can lose one another's work. It is read right before
 //! it is written, since a write over an older state would take away what another has signed meanwhile and read
@@ -20,63 +20,74 @@ use waxseal_oci::Error as StoreTrouble;
 
 /// How often what stands there is taken up anew before it is written.
 const ROUNDS: usize = 8;
-/// The time that cosign writes into the configuration of a `.sig` manifest.
+/// The time that cosign writes into the configuration of such a manifest.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// Adds signatures to those that stand at the tag. `standing` is the manifest there, as it was just read.
+/// A layer that is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    descriptor: Descriptor,
+    bytes: Bytes,
+}
+
+impl Layer {
+    /// A legacy signature.
+    pub(crate) fn signature(signature: &LegacySignature) -> Self {
+        let mut descriptor = Descriptor::of(media_type::SIMPLE_SIGNING, &signature.payload);
+        descriptor.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), signature.signature.clone());
+        Self { descriptor, bytes: Bytes::copy_from_slice(&signature.payload) }
+    }
+}
+
+/// Adds layers to those that stand at the tag. `standing` is the manifest there, as it was just read.
 pub(crate) async fn append(
     store: &Store,
     image: &Digest,
+    at: Attached,
     standing: Option<Fetched>,
-    signatures: &[&LegacySignature],
+    layers: &[Layer],
 ) -> Result<(), Error> {
-    let tag = Attached::Signatures
-        .tag(image)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{image} has no tag for legacy signatures")))?;
-    let layers: Vec<_> = signatures.iter().map(|signature| layer(signature)).collect();
-    let layers = layers.as_slice();
+    let tag = at.tag(image).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("{image} has no tag {} for the legacy format", at.suffix()))
+    })?;
     let change = |standing: Option<Fetched>| {
         let tag = tag.clone();
-        async move { upload(store, &Which::Tag(tag), standing, signatures, layers).await }
+        async move { upload(store, &Which::Tag(tag), standing, layers).await }
     };
     store.update_tag_from(&tag, standing, change, |fetched| holds(fetched, layers)).await?;
     Ok(())
 }
 
-/// Writes the payloads and the configuration, and says what the tag is to name. In a registry, what stands there is
+/// Writes the layers and the configuration, and says what the tag is to name. In a registry, what stands there is
 /// read once more meanwhile: it was seen before the signing, which may have taken any time.
 async fn upload(
     store: &Store,
     which: &Which,
     mut standing: Option<Fetched>,
-    signatures: &[&LegacySignature],
-    layers: &[Descriptor],
+    layers: &[Layer],
 ) -> Result<TagChange, StoreTrouble> {
-    let payloads = async {
-        let uploads = signatures
-            .iter()
-            .zip(layers)
-            .map(|(signature, layer)| store.put_blob(layer, Bytes::copy_from_slice(&signature.payload)));
+    let blobs = async {
+        let uploads = layers.iter().map(|layer| store.put_blob(&layer.descriptor, layer.bytes.clone()));
         futures_util::future::try_join_all(uploads).await
     };
-    let mut payloads = Some(payloads);
+    let mut blobs = Some(blobs);
     for _ in 0..ROUNDS {
         if standing.as_ref().is_some_and(|standing| holds(standing, layers)) {
             return Ok(TagChange::Keep);
         }
-        let manifest = SignatureManifest::with(standing.as_ref(), layers)?;
-        let payloads = async {
-            match payloads.take() {
-                Some(payloads) => payloads.await.map(|_| ()),
+        let manifest = LayerManifest::with(standing.as_ref(), layers)?;
+        let blobs = async {
+            match blobs.take() {
+                Some(blobs) => blobs.await.map(|_| ()),
                 None => Ok(()),
             }
         };
-        let (payloads, config, now) = tokio::join!(
-            payloads,
+        let (blobs, config, now) = tokio::join!(
+            blobs,
             store.put_blob(&manifest.config, manifest.config_bytes.clone()),
             current(store, which, standing.clone())
         );
-        payloads?;
+        blobs?;
         config?;
         let now = now?;
         if digest(now.as_ref()) == digest(standing.as_ref()) {
@@ -109,31 +120,27 @@ fn digest(fetched: Option<&Fetched>) -> Option<Digest> {
     fetched.map(|fetched| fetched.descriptor.digest)
 }
 
-fn layer(signature: &LegacySignature) -> Descriptor {
-    let mut layer = Descriptor::of(media_type::SIMPLE_SIGNING, &signature.payload);
-    layer.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), signature.signature.clone());
-    layer
-}
-
 /// Whether every layer stands in the manifest.
-fn holds(fetched: &Fetched, layers: &[Descriptor]) -> bool {
+fn holds(fetched: &Fetched, layers: &[Layer]) -> bool {
     match Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)) {
-        Ok(Manifest::Image(manifest)) => layers.iter().all(|layer| manifest.layers.contains(layer)),
+        Ok(Manifest::Image(manifest)) => {
+            layers.iter().all(|layer| manifest.layers.contains(&layer.descriptor))
+        }
         _ => false,
     }
 }
 
-/// A manifest of signatures, and its configuration.
-struct SignatureManifest {
+/// A manifest of layers, and its configuration.
+struct LayerManifest {
     bytes: Bytes,
     media_type: String,
     config: Descriptor,
     config_bytes: Bytes,
 }
 
-impl SignatureManifest {
+impl LayerManifest {
     /// What stands there with the new layers behind it. Everything else of it is kept as it is.
-    fn with(standing: Option<&Fetched>, layers: &[Descriptor]) -> Result<Self, StoreTrouble> {
+    fn with(standing: Option<&Fetched>, layers: &[Layer]) -> Result<Self, StoreTrouble> {
         let (mut document, media_type, mut digests) = match standing {
             None => {
                 let document = json!({
@@ -154,11 +161,11 @@ impl SignatureManifest {
                 (document, manifest.media_type, digests)
             }
         };
-        digests.extend(layers.iter().map(|layer| layer.digest));
+        digests.extend(layers.iter().map(|layer| layer.descriptor.digest));
         if digests.len() > SIGNATURE_LAYERS {
             return Err(StoreTrouble::new(
                 StoreError::LimitExceeded,
-                format!("{} signatures, the limit is {SIGNATURE_LAYERS}", digests.len()),
+                format!("{} layers, the limit is {SIGNATURE_LAYERS}", digests.len()),
             ));
         }
         let config_bytes = configuration(&digests);
@@ -166,14 +173,14 @@ impl SignatureManifest {
         let Some(members) = document.as_object_mut() else { return Err(foreign()) };
         members.insert("config".to_owned(), json!(config));
         match members.get_mut("layers").and_then(Value::as_array_mut) {
-            Some(standing) => standing.extend(layers.iter().map(|layer| json!(layer))),
+            Some(standing) => standing.extend(layers.iter().map(|layer| json!(layer.descriptor))),
             None => return Err(foreign()),
         }
         Ok(Self { bytes: document.to_string().into(), media_type, config, config_bytes })
     }
 }
 
-/// The configuration that cosign writes: an image without a time or a platform, whose layers are the payloads.
+/// The configuration that cosign writes: an image without a time or a platform, whose layers are what was signed.
 fn configuration(digests: &[Digest]) -> Bytes {
     let history: Vec<_> = digests.iter().map(|_| json!({ "created": NO_TIME })).collect();
     json!({
@@ -191,6 +198,6 @@ fn configuration(digests: &[Digest]) -> Bytes {
 fn foreign() -> StoreTrouble {
     StoreTrouble::new(
         StoreError::Malformed,
-        "what stands at the tag of signatures is no list of signatures, and is not overwritten",
+        "what stands at the tag is no list of signatures or attestations, and is not overwritten",
     )
 }
