@@ -114,6 +114,7 @@ impl From<waxseal::Error> for Fault {
                 Exit::Usage
             }
             Kind::Key
+            | Kind::ExampleKey
             | Kind::Policy
             | Kind::NoName
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
@@ -172,6 +173,9 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
         Kind::NoName => "name the repository that the image is for with --identity, or use --format bundle",
         Kind::TagMoved => "sign the digest that you built, REGISTRY/REPOSITORY@sha256:..., not the tag",
         Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
+        Kind::ExampleKey => {
+            "make a key with `waxseal generate-key-pair`, or give --allow-example-keys for a trial"
+        }
         Kind::AmbiguousBlob => {
             "sign an image with `waxseal sign`; wrap the blob in an archive to sign it as a file"
         }

@@ -10,9 +10,11 @@ mod cosign;
 mod exit;
 mod fault;
 mod file;
+mod input;
 mod output;
 mod password;
 mod session;
+mod signer;
 
 use std::process::ExitCode;
 

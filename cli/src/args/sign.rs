@@ -6,14 +6,13 @@ use clap::{ArgAction, Args};
 
 use super::registry::RegistryArgs;
 use super::{Annotation, FormatArg};
-use crate::password::PasswordArgs;
+use crate::signer::SignerArgs;
 
 /// Sign images: right after the push, with one key or several, in both formats at once
 ///
 /// The digest is what is signed; a tag is resolved once, and the digest is printed. A signature by the same key,
 /// with the same annotations, that stands there already is not made again.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_long_help = AFTER)]
 pub(crate) struct SignArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
@@ -23,13 +22,7 @@ pub(crate) struct SignArgs {
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]
-    pub(crate) password: PasswordArgs,
-    /// Algorithm of the signature, by cosign's name or ours (default: the key's own digest, pure Ed25519)
-    #[arg(long, value_name = "NAME", help_heading = "Key options")]
-    pub(crate) signing_algorithm: Option<String>,
-    /// Sign with waxseal's published example keys, which prove nothing
-    #[arg(long, help_heading = "Key options")]
-    pub(crate) allow_example_keys: bool,
+    pub(crate) signer: SignerArgs,
     /// Annotation to be signed: everything after the first = is the value (repeatable)
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) annotations: Vec<Annotation>,

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use crate::password::PasswordArgs;
+use crate::signer::SignerArgs;
 
 /// Sign files, or what comes in on a pipe
 ///
 /// Prints the signature in base64 on stdout, one line a file, unless --output-signature takes it. Nothing is uploaded
 /// and no transparency log is used. What an image signature would be over is refused: sign images with `waxseal sign`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_long_help = AFTER)]
 pub(crate) struct SignBlobArgs {
     /// Files to sign, or - for stdin
@@ -21,13 +20,7 @@ pub(crate) struct SignBlobArgs {
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: String,
     #[command(flatten)]
-    pub(crate) password: PasswordArgs,
-    /// Algorithm of the signature, by cosign's name or ours (default: the key's own digest, pure Ed25519)
-    #[arg(long, value_name = "NAME", help_heading = "Key options")]
-    pub(crate) signing_algorithm: Option<String>,
-    /// Sign with waxseal's published example keys, which prove nothing
-    #[arg(long, help_heading = "Key options")]
-    pub(crate) allow_example_keys: bool,
+    pub(crate) signer: SignerArgs,
     /// Write a Sigstore bundle, version 0.3, to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,

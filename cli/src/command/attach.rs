@@ -14,6 +14,7 @@ use waxseal_core::{PinnedRef, Verifier};
 use crate::args::attach::{AttachArgs, AttachOutput, AttachSignatureArgs, AttachWhat};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::input::standard_input;
 use crate::output::{self, escape};
 use crate::session::{Session, location};
 
@@ -30,6 +31,10 @@ async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fa
         return Err(Fault::usage("a signature is verified before it is attached, and no key was named")
             .hint("give --key FILE, the public key of whoever signed"));
     }
+    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    let signature = ("the signature", args.signature.as_deref() == Some("-"));
+    let password = ("the registry's password", args.registry.registry_password_stdin);
+    standard_input(keys.chain([signature, password]))?;
     let material = material(args)?;
     let session = Session::new(&args.registry, offline, None)?;
     let mut job = Attaching::new(session.trusted(&args.key).await?, Timestamp::now());

@@ -3,21 +3,21 @@
 use waxseal::keys::KeyName;
 
 use super::generate_key_pair::record;
-use super::sign::kept;
 use crate::args::KeyOutput;
 use crate::args::public_key::PublicKeyArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
+use crate::input::standard_input;
 use crate::output::{self, escape};
-use crate::password::Stdin;
 use crate::session::Session;
+use crate::signer::kept;
 
 /// Prints the public half of a key.
 pub(crate) async fn run(args: &PublicKeyArgs, offline: bool) -> Result<Exit, Fault> {
     let session = Session::without_registry(offline)?;
     let place: KeyName = args.key.parse()?;
-    let stdin = if place == KeyName::Stdin { Stdin::Taken } else { Stdin::Free };
+    let stdin = standard_input([("the key", args.key == "-")])?;
     let mut trouble = None;
     let read = waxseal::keys::public_half(&place, session.places(), || {
         kept(&mut trouble, args.password.existing(&args.key, stdin))

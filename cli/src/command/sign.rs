@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use waxseal::keys::KeyName;
 use waxseal::{Signed, Signing};
-use waxseal_core::key::{LocalSigner, Password, example};
+use waxseal_core::key::LocalSigner;
 use waxseal_core::{Format, Scheme, Signer};
 
 use super::verify::annotations;
@@ -13,12 +12,15 @@ use crate::args::sign::{SignArgs, SignOutput};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
+use crate::input::standard_input;
 use crate::output::{self, escape};
-use crate::password::{PasswordArgs, Stdin};
 use crate::session::{Session, location};
 
 /// Signs each image with each key.
 pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
+    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    let password = ("the registry's password", args.registry.registry_password_stdin);
+    let stdin = standard_input(keys.chain([password]))?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref())?;
     let mut job = Signing::new(Timestamp::now());
     job.formats = args.format.formats();
@@ -37,14 +39,7 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
     }
     let mut signers = Vec::new();
     for name in &args.key {
-        signers.push(signer(
-            &session,
-            name,
-            &args.password,
-            args.signing_algorithm.as_deref(),
-            args.allow_example_keys,
-            Stdin::Free,
-        )?);
+        signers.push(args.signer.open(&session, name, stdin)?);
     }
     let borrowed: Vec<&(dyn Signer + Sync)> =
         signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect();
@@ -70,53 +65,6 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
         output::data(&record(&done))?;
     }
     Ok(Exit::Done)
-}
-
-/// A signer with a key in a file, a variable or on standard input.
-pub(super) fn signer(
-    session: &Session,
-    name: &str,
-    password: &PasswordArgs,
-    algorithm: Option<&str>,
-    allow_example_keys: bool,
-    stdin: Stdin,
-) -> Result<LocalSigner, Fault> {
-    let place: KeyName = name.parse()?;
-    let stdin = if place == KeyName::Stdin { Stdin::Taken } else { stdin };
-    let mut trouble = None;
-    let opened = waxseal::keys::private_key(&place, session.places(), || {
-        kept(&mut trouble, password.existing(name, stdin))
-    });
-    let key = opened.map_err(|error| trouble.unwrap_or_else(|| error.into()))?;
-    if !allow_example_keys && example::is_example(&key.public_key().id()) {
-        return Err(Fault::configuration(format!(
-            "{name} is one of waxseal's example keys: everybody has it, so its signature proves nothing"
-        ))
-        .hint("make a key with `waxseal generate-key-pair`, or give --allow-example-keys for a trial"));
-    }
-    let kind = key.algorithm();
-    let signer = LocalSigner::new(key);
-    match algorithm {
-        None => Ok(signer),
-        Some(text) => {
-            let scheme = Scheme::parse_for(text, kind).map_err(|error| {
-                Fault::usage(format!("--signing-algorithm {text} with a key of kind {kind}: {error}"))
-            })?;
-            signer.with_scheme(scheme).map_err(|error| Fault::usage(error.to_string()))
-        }
-    }
-}
-
-/// Hands a password on to the toolkit, and keeps what went wrong with its hint.
-pub(super) fn kept(
-    trouble: &mut Option<Fault>,
-    password: Result<Password, Fault>,
-) -> Result<Password, waxseal::Error> {
-    password.map_err(|fault| {
-        let error = waxseal::Error::new(waxseal::ErrorKind::Key, fault.message());
-        *trouble = Some(fault);
-        error
-    })
 }
 
 /// A file takes one signature: several images, keys or formats would overwrite one another in it.

@@ -5,28 +5,21 @@ use std::path::{Path, PathBuf};
 use waxseal::blob::{self, BlobSource};
 use waxseal::keys::KeyName;
 
-use super::sign::signer;
 use crate::args::sign_blob::SignBlobArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
+use crate::input::standard_input;
 use crate::output::{self, escape};
-use crate::password::Stdin;
 use crate::session::Session;
 
 /// Signs each blob.
 pub(crate) fn run(args: &SignBlobArgs, offline: bool) -> Result<Exit, Fault> {
     fits(args)?;
+    let blobs = args.blobs.iter().map(|blob| ("a file", is_stdin(blob)));
+    let stdin = standard_input(blobs.chain([("the key", args.key == "-")]))?;
     let session = Session::without_registry(offline)?;
-    let stdin = if args.blobs.iter().any(|blob| is_stdin(blob)) { Stdin::Taken } else { Stdin::Free };
-    let signer = signer(
-        &session,
-        &args.key,
-        &args.password,
-        args.signing_algorithm.as_deref(),
-        args.allow_example_keys,
-        stdin,
-    )?;
+    let signer = args.signer.open(&session, &args.key, stdin)?;
     for path in &args.blobs {
         let made = blob::sign_blob(source(path), &signer)?;
         if let Some(target) = &args.bundle {
@@ -52,7 +45,6 @@ pub(crate) fn run(args: &SignBlobArgs, offline: bool) -> Result<Exit, Fault> {
 /// What cannot be done is said before a password is asked for.
 fn fits(args: &SignBlobArgs) -> Result<(), Fault> {
     let targets: Vec<_> = [&args.bundle, &args.output_signature].into_iter().flatten().collect();
-    let readers = args.blobs.iter().filter(|blob| is_stdin(blob)).count();
     if args.blobs.len() > 1 && !targets.is_empty() {
         return Err(Fault::usage("--bundle and --output-signature take the signature of one file")
             .hint("leave them out for a line each, or run the command for each file"));
@@ -61,9 +53,6 @@ fn fits(args: &SignBlobArgs) -> Result<(), Fault> {
         return Err(Fault::usage("--b64=false writes the signature of one file"));
     }
     let key = args.key.parse::<KeyName>()?;
-    if readers.saturating_add(usize::from(key == KeyName::Stdin)) > 1 {
-        return Err(Fault::usage("standard input is one file or the key, not more"));
-    }
     // A signature that takes the place of what it is for, of its key, or of the other one.
     for (at, target) in targets.iter().enumerate() {
         let mut others: Vec<&PathBuf> =

@@ -13,11 +13,14 @@ use crate::args::verify::{VerifyArgs, VerifyOutput};
 use crate::args::{Annotation, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::input::standard_input;
 use crate::output::{self, escape};
 use crate::session::{CONCURRENT_IMAGES, Session};
 
 /// Verifies each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
+    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref())?;
     let job = verification(args, &session).await?;
     let form = args.output.unwrap_or(if output::stdout_is_terminal() && !as_cosign {

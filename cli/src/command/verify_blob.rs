@@ -13,6 +13,7 @@ use super::verify::verifier;
 use crate::args::verify_blob::{BlobOutput, VerifyBlobArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::input::standard_input;
 use crate::output;
 use crate::session::Session;
 
@@ -26,10 +27,8 @@ pub(crate) async fn run(args: &VerifyBlobArgs, offline: bool) -> Result<Exit, Fa
         return Err(Fault::usage("a signature file holds one signature: --threshold can be nothing but 1")
             .hint("verify each signature with a command of its own"));
     }
-    let readers = args.key.iter().chain([&args.blob]).filter(|name| *name == "-").count();
-    if readers > 1 {
-        return Err(Fault::usage("standard input is the file or one key, not more"));
-    }
+    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    standard_input(keys.chain([("the file", args.blob == "-")]))?;
     let session = Session::without_registry(offline)?;
     let requirement =
         SignatureRequirement::by(session.trusted(&args.key).await?).map_err(waxseal::Error::from)?;

@@ -91,6 +91,20 @@ fn standard_input_that_brings_something_else_brings_no_password() {
     room.pipe("blob", &["verify-blob", "--key", "-", "--signature", "sig", "-"])
         .ends(2)
         .says("standard input");
+    let (file, key) = ("app.sig", "p256.pub");
+    room.write(file, "");
+    for twice in [
+        &["sign", "--key", "-", "--key", "-", "oci:app"][..],
+        &["sign", "--key", "-", "--registry-username", "robot", "--registry-password-stdin", "oci:app"][..],
+        &["verify", "--key", "-", "--key", "-", "oci:app"][..],
+        &["verify", "--key", "-", "--registry-username", "robot", "--registry-password-stdin", "oci:app"][..],
+        &["attach", "signature", "--key", "-", "--payload", file, "--signature", "-", "oci:app"][..],
+    ] {
+        room.pipe("canary", twice).ends(2).says("standard input can be one thing only").prints_nothing();
+    }
+    room.pipe("", &["attach", "signature", "--key", key, "--payload", file, "--signature", "-", "oci:app"])
+        .ends(2)
+        .says("the signature is empty");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Store(waxseal_oci::ErrorKind),
     /// A key cannot be read, opened or used.
     Key,
+    /// The key is published for trials, and nobody allowed it.
+    ExampleKey,
     /// A policy cannot be built.
     Policy,
     /// What was asked for does not fit together.
@@ -49,6 +51,7 @@ impl ErrorKind {
         match self {
             Self::Store(kind) => kind.code(),
             Self::Key => "key",
+            Self::ExampleKey => "example-key",
             Self::Policy => "policy",
             Self::Usage => "usage",
             Self::InvalidImage => "invalid-image",
@@ -65,6 +68,7 @@ impl ErrorKind {
     /// Every kind of this crate's own, for the table in the documentation.
     pub const ALL: &'static [Self] = &[
         Self::Key,
+        Self::ExampleKey,
         Self::Policy,
         Self::Usage,
         Self::InvalidImage,

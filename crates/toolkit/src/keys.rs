@@ -8,9 +8,9 @@ use core::str::FromStr;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use waxseal_core::PublicKey;
-use waxseal_core::key::{KeyError, KeyFile, Password, PrivateKey};
+use waxseal_core::key::{KeyError, KeyFile, LocalSigner, Password, PrivateKey, example};
 use waxseal_core::limits::KEY_FILE_BYTES;
+use waxseal_core::{PublicKey, Scheme};
 use waxseal_oci::Client;
 use zeroize::Zeroizing;
 
@@ -174,6 +174,34 @@ pub fn private_key(
     file.open(password.as_ref()).map_err(|error| unusable(name, &error))
 }
 
+/// A signer with a private key that was just opened. `name` is how a person named the key, `algorithm` the algorithm of
+/// the signature by cosign's name or ours; without one it is the key's default.
+///
+/// A key that is published for trials signs only where that is allowed: its signature proves nothing.
+pub fn signer(
+    key: PrivateKey,
+    name: &str,
+    algorithm: Option<&str>,
+    allow_example_keys: bool,
+) -> Result<LocalSigner, Error> {
+    if !allow_example_keys && example::is_example(&key.public_key().id()) {
+        return Err(Error::new(
+            ErrorKind::ExampleKey,
+            format!(
+                "{name} is one of waxseal's example keys: everybody has it, so its signature proves nothing"
+            ),
+        ));
+    }
+    let kind = key.algorithm();
+    let signer = LocalSigner::new(key);
+    let Some(text) = algorithm else { return Ok(signer) };
+    let unfit = |error: &dyn fmt::Display| {
+        Error::new(ErrorKind::Usage, format!("the algorithm {text} with a key of kind {kind}: {error}"))
+    };
+    let scheme = Scheme::parse_for(text, kind).map_err(|error| unfit(&error))?;
+    signer.with_scheme(scheme).map_err(|error| unfit(&error))
+}
+
 fn read(name: &KeyName, places: KeyPlaces<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let trouble = |error: std::io::Error| {
         Error::new(ErrorKind::Key, format!("the key {name} cannot be read")).caused_by(error)
@@ -214,6 +242,9 @@ fn unusable(name: &KeyName, error: &KeyError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use waxseal_core::Signer as _;
+    use waxseal_core::key::KeyAlgorithm;
+
     use super::*;
 
     #[test]
@@ -234,6 +265,24 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
         }
+    }
+
+    #[test]
+    fn an_algorithm_signs_with_keys_of_its_kind_alone() {
+        let p384 = || PrivateKey::generate(KeyAlgorithm::P384, &mut getrandom::SysRng).unwrap();
+        let made = |algorithm| signer(p384(), "key", algorithm, false).map(|signer| signer.scheme());
+        assert_eq!(made(None).unwrap(), Scheme::EcdsaP384Sha384);
+        assert_eq!(made(Some("ecdsa-sha2-256-nistp384")).unwrap(), Scheme::EcdsaP384Sha256);
+        assert_eq!(made(Some("ecdsa-sha2-256-nistp256")).unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(made(Some("ecdsa")).unwrap_err().kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn an_example_key_signs_only_where_it_is_allowed() {
+        let bytes = include_bytes!("../../../keys-example/release.key");
+        let open = || KeyFile::parse(bytes).unwrap().open(Some(&Password::new("waxseal-example"))).unwrap();
+        assert_eq!(signer(open(), "key", None, false).unwrap_err().kind(), ErrorKind::ExampleKey);
+        assert!(signer(open(), "key", None, true).is_ok());
     }
 
     #[test]
