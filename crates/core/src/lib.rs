@@ -24,6 +24,7 @@ pub mod media_type;
 pub mod policy;
 pub mod predicate;
 pub mod reference;
+pub mod scan;
 pub mod signing;
 pub mod simple_signing;
 pub mod statement;

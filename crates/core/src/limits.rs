@@ -156,3 +156,15 @@ pub const VERIFY_SECONDS: u64 = 30;
 
 /// Time that a transfer may stand still, in seconds.
 pub const STALL_SECONDS: u64 = 30;
+
+/// Largest predicate of a scan, in bytes (32 MiB, as an attestation).
+pub const SCAN_PREDICATE_BYTES: usize = 32 << 20;
+
+/// Most findings of one scan; as many licences, violations and operational risks.
+pub const SCAN_FINDINGS: usize = 100_000;
+
+/// Most items of one list inside a finding (aliases, fixed versions, layers, weaknesses), and most parameters of a scanner.
+pub const SCAN_LIST: usize = 1_024;
+
+/// Longest text of a scan, in bytes (8 KiB).
+pub const SCAN_TEXT_BYTES: usize = 8 << 10;

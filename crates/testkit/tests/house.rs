@@ -19,8 +19,9 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("waxseal-core", &[]),
     ("waxseal-oci", &["waxseal-core"]),
-    ("waxseal", &["waxseal-core", "waxseal-oci"]),
-    ("waxseal-cli", &["waxseal", "waxseal-core", "waxseal-oci"]),
+    ("waxseal-scan", &["waxseal-core"]),
+    ("waxseal", &["waxseal-core", "waxseal-oci", "waxseal-scan"]),
+    ("waxseal-cli", &["waxseal", "waxseal-core", "waxseal-oci", "waxseal-scan"]),
     ("waxseal-testkit", &["waxseal-core"]),
 ];
 
