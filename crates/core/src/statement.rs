@@ -13,12 +13,12 @@ use serde_json::value::RawValue;
 use crate::digest::{Algorithm, Digest};
 use crate::json::{self, JsonError, Path};
 use crate::limits::{STATEMENT_SUBJECTS, SUBJECT_DIGESTS};
-use crate::predicate::SPDX;
+use crate::predicate::{PredicateType, SPDX};
 use crate::simple_signing::quote;
 
-/// `_type` of a statement, version 1: the one that is written.
+/// `_type` of a statement, version 1: what is written in bundles.
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
-/// `_type` of a statement, version 0.1: read.
+/// `_type` of a statement, version 0.1: what cosign writes, and the legacy format.
 pub const STATEMENT_V01: &str = "https://in-toto.io/Statement/v0.1";
 /// The predicate type of an image signature in a bundle (rule S3).
 pub const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -66,6 +66,29 @@ impl Statement {
             r#"{{"_type":"{STATEMENT_V1}","subject":[{{{name}"digest":{{"{}":"{}"}}{annotations}}}],"predicateType":"{COSIGN_SIGN}","predicate":{{}}}}"#,
             digest.algorithm(),
             digest.hex(),
+        )
+        .into_bytes()
+    }
+
+    /// The bytes of a statement of this version about these subjects, each with its name if it has one. `predicate` is
+    /// JSON and goes into it as it stands.
+    pub(crate) fn write(
+        version: &str,
+        subjects: &[(Option<&str>, Digest)],
+        predicate_type: &PredicateType,
+        predicate: &str,
+    ) -> Vec<u8> {
+        let subjects: Vec<_> = subjects
+            .iter()
+            .map(|(name, digest)| {
+                let name = name.map(|name| format!(r#""name":{},"#, quote(name))).unwrap_or_default();
+                format!(r#"{{{name}"digest":{{"{}":"{}"}}}}"#, digest.algorithm(), digest.hex())
+            })
+            .collect();
+        format!(
+            r#"{{"_type":"{version}","subject":[{}],"predicateType":{},"predicate":{predicate}}}"#,
+            subjects.join(","),
+            quote(predicate_type.as_str()),
         )
         .into_bytes()
     }

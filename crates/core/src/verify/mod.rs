@@ -9,6 +9,7 @@ mod finding;
 mod image;
 mod platforms;
 mod reason;
+mod standing;
 mod verdict;
 mod verified;
 
@@ -18,6 +19,7 @@ pub use blob::{Blob, BlobSignature, BlobSignatureError};
 pub use finding::Finding;
 pub use platforms::PlatformVerdict;
 pub use reason::Reason;
+pub use standing::{StandingStatement, statements_by};
 pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_SCHEMA, Verdict};
 pub use verified::{ImageSignature, Proof, Verified};
 

@@ -1,16 +1,13 @@
-//! Signing an image in three steps: prepare, sign, assemble.
-//!
-//! The middle step can happen anywhere: in this process, in a token, or on a machine without a network. What is
-//! signed is decided before, and [`SigningRequest::assemble`] verifies every signature before it makes anything
-//! of it (rule G1). One request covers both formats, so that they cannot name different images.
+//! Signatures of images: one request covers both formats, so that they cannot name different images.
 
 use std::collections::BTreeMap;
 
+use super::{Part, Parts, SigningError, bound};
 use crate::bundle::Bundle;
 use crate::candidate::Format;
 use crate::digest::{Algorithm, Digest};
 use crate::dsse::{Envelope, pae};
-use crate::key::{PublicKey, Scheme, SignError, Signature, Signer};
+use crate::key::{PublicKey, Scheme, Signature, Signer};
 use crate::limits::{BUNDLE_BYTES, SIMPLE_SIGNING_BYTES};
 use crate::media_type::IN_TOTO;
 use crate::simple_signing::SimpleSigning;
@@ -22,14 +19,7 @@ pub struct SigningRequest {
     digest: Digest,
     name: Option<String>,
     annotations: BTreeMap<String, String>,
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    format: Format,
-    payload: Vec<u8>,
-    message: Vec<u8>,
+    parts: Parts,
 }
 
 impl SigningRequest {
@@ -66,10 +56,7 @@ impl SigningRequest {
             };
             parts.push(Part { format, payload, message });
         }
-        if parts.is_empty() {
-            return Err(SigningError::NoFormat);
-        }
-        Ok(Self { digest, name, annotations, parts })
+        Ok(Self { digest, name, annotations, parts: Parts::new(parts)? })
     }
 
     /// The image.
@@ -89,16 +76,12 @@ impl SigningRequest {
 
     /// The bytes to be signed, for each format.
     pub fn messages(&self) -> impl Iterator<Item = (Format, &[u8])> {
-        self.parts.iter().map(|part| (part.format, part.message.as_slice()))
+        self.parts.messages()
     }
 
     /// Signs all of it with one signer.
     pub fn sign(self, signer: &dyn Signer) -> Result<SignedImage, SigningError> {
-        let signatures = self
-            .messages()
-            .map(|(format, message)| Ok((format, signer.sign(message)?)))
-            .collect::<Result<Vec<_>, SignError>>()
-            .map_err(SigningError::Sign)?;
+        let signatures = self.parts.sign(signer)?;
         self.assemble(signer.public_key(), &[signer.scheme()], &signatures)
     }
 
@@ -111,14 +94,7 @@ impl SigningRequest {
         signatures: &[(Format, Signature)],
     ) -> Result<SignedImage, SigningError> {
         let mut signed = SignedImage { digest: self.digest, legacy: None, bundle: None };
-        for part in self.parts {
-            let mut of_format = signatures.iter().filter(|(format, _)| *format == part.format);
-            let (Some((_, signature)), None) = (of_format.next(), of_format.next()) else {
-                return Err(SigningError::SignatureCount { format: part.format });
-            };
-            if key.verify(&part.message, signature.as_bytes(), schemes).is_none() {
-                return Err(SigningError::DoesNotVerify { format: part.format });
-            }
+        for (part, signature) in self.parts.verified(key, schemes, signatures)? {
             match part.format {
                 Format::Legacy => {
                     signed.legacy =
@@ -134,11 +110,6 @@ impl SigningRequest {
         }
         Ok(signed)
     }
-}
-
-/// What no verifier would read is not written.
-fn bound(format: Format, bytes: usize, limit: u64) -> Result<(), SigningError> {
-    if bytes as u64 > limit { Err(SigningError::TooLarge { format, bytes, limit }) } else { Ok(()) }
 }
 
 /// The signatures of one image, ready to be stored. Each was verified.
@@ -167,61 +138,6 @@ impl LegacySignature {
     /// A layer and the base64 of the signature over it, as they come from elsewhere. Nothing is verified here.
     pub fn new(payload: impl Into<Vec<u8>>, signature: impl Into<String>) -> Self {
         Self { payload: payload.into(), signature: signature.into() }
-    }
-}
-
-/// Why nothing was signed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SigningError {
-    /// No format was asked for.
-    #[error("no format was asked for")]
-    NoFormat,
-    /// The legacy format names the image, and it has no name (rule G4).
-    #[error("the legacy format names the image's repository, and this image has no name")]
-    NoName,
-    /// The legacy format's tag would be too long for a SHA-512 digest (rule G7).
-    #[error("the legacy format cannot hold a signature of a sha512 image")]
-    LegacyNeedsSha256,
-    /// What would be stored is larger than verifiers read: too many annotations.
-    #[error("the {} format would take {bytes} bytes, and no more than {limit} are read", format.name())]
-    TooLarge {
-        /// The format.
-        format: Format,
-        /// Its size in bytes.
-        bytes: usize,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The key could not sign.
-    #[error("signing failed")]
-    Sign(#[source] SignError),
-    /// There is no signature for a format of the request, or there are several.
-    #[error("expected one signature for the {} format", format.name())]
-    SignatureCount {
-        /// The format.
-        format: Format,
-    },
-    /// A signature does not verify with the key.
-    #[error("the signature for the {} format does not verify with the key", format.name())]
-    DoesNotVerify {
-        /// The format.
-        format: Format,
-    },
-}
-
-impl SigningError {
-    /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoFormat => "no-format",
-            Self::NoName => "image-without-name",
-            Self::LegacyNeedsSha256 => "legacy-needs-sha256",
-            Self::TooLarge { .. } => "signature-too-large",
-            Self::Sign(_) => "signing-failed",
-            Self::SignatureCount { .. } => "signature-count",
-            Self::DoesNotVerify { .. } => "signature-does-not-verify",
-        }
     }
 }
 

@@ -1,0 +1,52 @@
+//! What a key has signed already, for whoever signs with the same key again (rule G3).
+//!
+//! This is no verdict: nothing here looks at policies, windows of validity or revocations, and nobody may admit
+//! anything by it. It reads a payload only after the key's signature over it was verified.
+
+use crate::candidate::{Candidate, Evidence, Origin, Signed};
+use crate::digest::Digest;
+use crate::key::{PublicKey, Scheme};
+use crate::media_type::IN_TOTO;
+use crate::predicate::PredicateType;
+use crate::statement::Statement;
+
+/// A statement that stands beside an image and that the key has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StandingStatement {
+    /// Where it stands.
+    pub origin: Origin,
+    /// The statement, as it was signed.
+    pub payload: Vec<u8>,
+    predicate_type: String,
+}
+
+impl StandingStatement {
+    /// Whether the signed statement has this predicate type.
+    pub fn is_of(&self, predicate_type: &PredicateType) -> bool {
+        self.predicate_type == predicate_type.as_str()
+    }
+}
+
+/// The statements about `image` among the evidence that `key` has signed, each with the candidate that it is.
+pub fn statements_by(evidence: &Evidence, key: &PublicKey, image: &Digest) -> Vec<StandingStatement> {
+    evidence.candidates.iter().filter_map(|candidate| statement_by(candidate, key, image)).collect()
+}
+
+fn statement_by(candidate: &Candidate, key: &PublicKey, image: &Digest) -> Option<StandingStatement> {
+    let Some(Signed::Envelope { envelope, .. }) = candidate.signed() else { return None };
+    if envelope.payload_type() != IN_TOTO {
+        return None;
+    }
+    // One that others have signed too is theirs as well.
+    let [signature] = envelope.signatures() else { return None };
+    let schemes = Scheme::accepted_for(key.algorithm());
+    key.verify(&envelope.signed_bytes(), &signature.signature, schemes)?;
+    let statement = Statement::parse(envelope.payload()).ok()?;
+    statement.subject_with(&[image])?;
+    Some(StandingStatement {
+        origin: candidate.origin().clone(),
+        payload: envelope.payload().to_vec(),
+        predicate_type: statement.predicate_type,
+    })
+}
