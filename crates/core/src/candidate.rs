@@ -5,6 +5,8 @@
 //! candidate too, one that was rejected with a reason: junk that anyone with push rights can attach must never
 //! make a verdict undecided (rule L3). What could not be read at all is [`Unreadable`].
 
+use std::sync::Arc;
+
 use crate::bundle::{Bundle, Content, Material};
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
@@ -100,7 +102,7 @@ impl Origin {
     }
 }
 
-/// Material found beside an image, unverified.
+/// Material found beside an image, unverified. Copies share what they hold.
 ///
 /// ```compile_fail,E0616
 /// fn read(candidate: &waxseal_core::Candidate) -> &[u8] {
@@ -110,11 +112,10 @@ impl Origin {
 #[derive(Clone, Debug)]
 pub struct Candidate {
     origin: Origin,
-    content: Result<Signed, Rejection>,
+    content: Arc<Result<Signed, Rejection>>,
 }
 
 /// What a candidate holds, for the verifier alone.
-#[derive(Clone)]
 pub(crate) enum Signed {
     /// A simple-signing payload and the signature over it.
     Legacy { payload: Vec<u8>, signature: Vec<u8> },
@@ -151,8 +152,7 @@ pub struct Rejection {
 impl Candidate {
     /// A layer of a `.sig` manifest, or of cosign's `oci-1-1` referrer: its descriptor and its bytes.
     pub fn legacy(origin: Origin, layer: &Descriptor, payload: Vec<u8>) -> Self {
-        let content = legacy(layer, payload);
-        Self { origin, content }
+        Self::of(origin, legacy(layer, payload))
     }
 
     /// A bundle's bytes; `limit` is the number of bytes that it may have.
@@ -160,12 +160,16 @@ impl Candidate {
         let content = Bundle::parse(bytes, limit)
             .map_err(|error| Rejection { reason: error.reason(), found: error.to_string() })
             .and_then(bundle);
-        Self { origin, content }
+        Self::of(origin, content)
     }
 
     /// Something that was found and is no candidate for anything, with the reason.
     pub fn rejected(origin: Origin, reason: Reason, found: impl Into<String>) -> Self {
-        Self { origin, content: Err(Rejection { reason, found: found.into() }) }
+        Self::of(origin, Err(Rejection { reason, found: found.into() }))
+    }
+
+    fn of(origin: Origin, content: Result<Signed, Rejection>) -> Self {
+        Self { origin, content: Arc::new(content) }
     }
 
     /// Where it was found.
@@ -175,12 +179,12 @@ impl Candidate {
 
     /// Why it was rejected, if it was.
     pub fn rejection(&self) -> Option<&Rejection> {
-        self.content.as_ref().err()
+        self.content.as_ref().as_ref().err()
     }
 
     /// How it is stored.
     pub fn format(&self) -> Format {
-        match (&self.content, self.origin.store) {
+        match (self.content.as_ref(), self.origin.store) {
             (Ok(Signed::Legacy { .. }), _)
             | (Err(_), EvidenceStore::SignatureTag | EvidenceStore::AttestationTag) => Format::Legacy,
             _ => Format::Bundle,
@@ -188,7 +192,7 @@ impl Candidate {
     }
 
     pub(crate) fn signed(&self) -> Option<&Signed> {
-        self.content.as_ref().ok()
+        self.content.as_ref().as_ref().ok()
     }
 }
 
@@ -272,10 +276,23 @@ impl Evidence {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    /// Adds what was found beside another image, for example beside the index through which this one was reached.
-    pub fn extend(&mut self, other: Self) {
-        self.candidates.extend(other.candidates);
-        self.unreadable.extend(other.unreadable);
+/// Adds what was found in other places, for example beside the index through which an image was reached.
+impl Extend<Self> for Evidence {
+    fn extend<I: IntoIterator<Item = Self>>(&mut self, others: I) {
+        for other in others {
+            self.candidates.extend(other.candidates);
+            self.unreadable.extend(other.unreadable);
+        }
+    }
+}
+
+/// What was found in several places, in their order.
+impl FromIterator<Self> for Evidence {
+    fn from_iter<I: IntoIterator<Item = Self>>(all: I) -> Self {
+        let mut evidence = Self::new();
+        evidence.extend(all);
+        evidence
     }
 }

@@ -91,7 +91,8 @@ pub const KEY_FILE_BYTES: u64 = 64 << 10;
 /// Most evidence that is read for one image, over all stores, in bytes (256 MiB; rule L5).
 pub const EVIDENCE_BYTES: u64 = 256 << 20;
 
-/// Most candidates of one store (rule L5).
+/// Most candidates of one store (rule L5): layers of the tag of signatures, or objects in all referrers of one image,
+/// those that turn out to be no signature included.
 pub const CANDIDATES_PER_STORE: usize = 1_024;
 
 /// Most signature checks for one image (rule L5).

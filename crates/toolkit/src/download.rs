@@ -2,30 +2,22 @@
 //!
 //! The shape of a legacy signature is the one in which cosign prints it; a bundle is its own bytes on one line.
 
-use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use waxseal_core::candidate::{CERTIFICATE_ANNOTATION, Format, SIGNATURE_ANNOTATION};
-use waxseal_core::limits::{BUNDLE_BYTES, EVIDENCE_BYTES, SIGNATURE_LAYERS, SIMPLE_SIGNING_BYTES};
-use waxseal_core::manifest::{ImageManifest, Manifest};
+use waxseal_core::candidate::{
+    CERTIFICATE_ANNOTATION, EvidenceStore, Format, Origin, SIGNATURE_ANNOTATION, Unreadable,
+};
 use waxseal_core::statement::COSIGN_SIGN;
-use waxseal_core::{Descriptor, Digest, encoding, media_type};
-use waxseal_oci::{Attached, Error as StoreError, ErrorKind as StoreKind, Fetched, Look, Which};
+use waxseal_core::{Descriptor, Reason, encoding, media_type};
+use waxseal_oci::{Attached, ErrorKind as StoreKind};
 
+use crate::beside::trouble;
 use crate::error::{Error, ErrorKind};
-use crate::evidence::could_hold_a_signature;
+use crate::evidence::Looking;
+use crate::evidence::search::{
+    CHAIN_ANNOTATION, LOG_ANNOTATION, Layer, Object, Search, TIMESTAMP_ANNOTATION,
+};
 use crate::image::Image;
-
-/// Annotation of a `.sig` layer: the chain of the certificate, in PEM.
-const CHAIN: &str = "dev.sigstore.cosign/chain";
-/// Annotation of a `.sig` layer: what a transparency log said.
-const LOG: &str = "dev.sigstore.cosign/bundle";
-/// Annotation of a `.sig` layer: a signed timestamp.
-const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
-/// Annotation of a bundle's manifest: the predicate type of the statement in it. A claim.
-const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
-/// Objects that are read at the same time.
-const CONCURRENT: usize = 16;
 
 /// One signature, as it stands there.
 #[derive(Clone, Debug)]
@@ -54,26 +46,25 @@ struct SignedPayload<'a> {
 }
 
 /// Reads every signature that is attached to an image, in these formats: first the legacy ones, in the order of their
-/// layers. Attestations among the bundles come too, because only their signed payload says what they are. Anything that
-/// cannot be read is an error; nothing at all is one of the kind `NothingAttached`.
+/// layers. Attestations among the bundles come too, because only their signed payload says what they are. It is the look
+/// of a verification, with its limits: anything that cannot be read is an error, what can be read and is no signature is
+/// passed over, and nothing at all is an error of the kind `NothingAttached`.
 pub async fn signatures(image: &Image, formats: &[Format]) -> Result<Vec<Downloaded>, Error> {
-    let mut left = EVIDENCE_BYTES;
-    let mut all = Vec::new();
-    if formats.contains(&Format::Legacy)
-        && let Some(tag) = Attached::Signatures.tag(image.digest())
-    {
-        match image.evidence.manifest(&Which::Tag(tag)).await {
-            Look::Found(fetched) => {
-                let manifest = parse(&fetched)?;
-                all.extend(layers(image, &manifest, formats, &mut left).await?);
-            }
-            Look::Unreadable(error) => return Err(error.into()),
-            _ => {}
-        }
+    let looking = Looking { formats: formats.to_vec(), ..Looking::default() };
+    let search = Search::new(&image.evidence, image.digest(), &looking);
+    let mut objects = Vec::new();
+    if formats.contains(&Format::Legacy) {
+        objects.extend(search.tag(Attached::Signatures).await.0);
     }
     if formats.contains(&Format::Bundle) {
-        for manifest in referrers(image).await? {
-            all.extend(layers(image, &manifest, formats, &mut left).await?);
+        objects.extend(search.referrers().await);
+    }
+    let mut all = Vec::new();
+    for object in objects {
+        match object {
+            Object::Layer(layer) => all.extend(downloaded(&layer, formats)?),
+            Object::Rejected { origin, reason, found } => passed_over(&origin, reason, &found)?,
+            Object::Unreadable(unreadable) => return Err(unread(&unreadable)),
         }
     }
     if all.is_empty() {
@@ -85,72 +76,41 @@ pub async fn signatures(image: &Image, formats: &[Format]) -> Result<Vec<Downloa
     Ok(all)
 }
 
-/// The manifests that refer to the image and could hold a signature.
-async fn referrers(image: &Image) -> Result<Vec<ImageManifest>, Error> {
-    let listing = match image.evidence.referrers(image.digest()).await {
-        Look::Found(listing) => listing,
-        Look::Unreadable(error) => return Err(error.into()),
-        _ => return Ok(Vec::new()),
+/// A layer as it is printed; none if it is of another format than was asked for.
+fn downloaded(layer: &Layer, formats: &[Format]) -> Result<Option<Downloaded>, Error> {
+    let format = if layer.descriptor.media_type == media_type::SIMPLE_SIGNING {
+        Format::Legacy
+    } else {
+        Format::Bundle
     };
-    let wanted: Vec<Digest> = listing
-        .descriptors
-        .iter()
-        .filter(|listed| could_hold_a_signature(listed))
-        .map(|d| d.digest)
-        .collect();
-    let found = stream::iter(wanted)
-        .map(|digest| async move {
-            let look = image.evidence.manifest(&Which::Digest(digest)).await;
-            look.required(|| format!("{digest}, which is listed,"))
-        })
-        .buffered(CONCURRENT)
-        .collect::<Vec<_>>()
-        .await;
-    let mut manifests = Vec::new();
-    for fetched in found {
-        // What does not parse, or refers to something else, is no signature of this image (rule L3, T-27).
-        let Ok(manifest) = parse(&fetched?) else { continue };
-        if manifest.subject.as_ref().map(|subject| subject.digest) == Some(*image.digest()) {
-            manifests.push(manifest);
-        }
+    if !formats.contains(&format) {
+        return Ok(None);
     }
-    Ok(manifests)
+    let line = match format {
+        Format::Legacy => legacy(&layer.descriptor, &layer.bytes)?,
+        _ => one_line(&layer.bytes)?,
+    };
+    let claims_otherwise = layer.claimed_predicate.as_deref().is_some_and(|claimed| claimed != COSIGN_SIGN);
+    Ok(Some(Downloaded { format, line, claims_otherwise }))
 }
 
-async fn layers(
-    image: &Image,
-    manifest: &ImageManifest,
-    formats: &[Format],
-    left: &mut u64,
-) -> Result<Vec<Downloaded>, Error> {
-    if manifest.layers.len() > SIGNATURE_LAYERS {
-        return Err(limit(format!("{} layers, the limit is {SIGNATURE_LAYERS}", manifest.layers.len())));
-    }
-    let mut all = Vec::new();
-    for layer in &manifest.layers {
-        let (format, most) = if layer.media_type == media_type::SIMPLE_SIGNING {
-            (Format::Legacy, SIMPLE_SIGNING_BYTES)
-        } else if media_type::is_bundle(&layer.media_type) {
-            (Format::Bundle, BUNDLE_BYTES)
-        } else {
-            continue;
-        };
-        if !formats.contains(&format) {
-            continue;
+/// What is no signature is passed over (rule L3, T-27). What is too large to be read might be one, and a tag of
+/// signatures that holds something else is no place where anybody may say that nothing is attached.
+fn passed_over(origin: &Origin, reason: Reason, found: &str) -> Result<(), Error> {
+    let where_it_stands = origin.blob.or(origin.manifest).unwrap_or(origin.beside);
+    match reason {
+        Reason::LimitExceeded => {
+            Err(Error::new(ErrorKind::Store(StoreKind::LimitExceeded), format!("{where_it_stands}: {found}")))
         }
-        *left = left
-            .checked_sub(layer.size)
-            .ok_or_else(|| limit(format!("more than {EVIDENCE_BYTES} bytes of signatures")))?;
-        let bytes = image.evidence.blob(layer, most).await?;
-        let line = match format {
-            Format::Legacy => legacy(layer, &bytes)?,
-            _ => one_line(&bytes)?,
-        };
-        let claimed = manifest.annotations.get(PREDICATE);
-        let claims_otherwise = claimed.is_some_and(|claimed| claimed != COSIGN_SIGN);
-        all.push(Downloaded { format, line, claims_otherwise });
+        Reason::MalformedManifest if origin.store == EvidenceStore::SignatureTag => {
+            Err(malformed(format!("{where_it_stands}: {found}")))
+        }
+        _ => Ok(()),
     }
-    Ok(all)
+}
+
+fn unread(unreadable: &Unreadable) -> Error {
+    Error::new(ErrorKind::Store(trouble(unreadable)), unreadable.message.clone())
 }
 
 fn legacy(layer: &Descriptor, payload: &[u8]) -> Result<String, Error> {
@@ -165,9 +125,9 @@ fn legacy(layer: &Descriptor, payload: &[u8]) -> Result<String, Error> {
         base64_signature: text(SIGNATURE_ANNOTATION).unwrap_or_default(),
         payload: encoding::base64_encode(payload),
         cert: text(CERTIFICATE_ANNOTATION),
-        chain: text(CHAIN),
-        bundle: json(LOG)?,
-        timestamp: json(TIMESTAMP)?,
+        chain: text(CHAIN_ANNOTATION),
+        bundle: json(LOG_ANNOTATION)?,
+        timestamp: json(TIMESTAMP_ANNOTATION)?,
     };
     let line = serde_json::to_vec(&printed)
         .map_err(|error| malformed(format!("{} cannot be printed", layer.digest)).caused_by(error))?;
@@ -188,22 +148,8 @@ fn one_line(bytes: &[u8]) -> Result<String, Error> {
     Ok(value.get().replace(['\n', '\r'], ""))
 }
 
-fn parse(fetched: &Fetched) -> Result<ImageManifest, Error> {
-    match Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)) {
-        Ok(Manifest::Image(manifest)) => Ok(*manifest),
-        Ok(_) => {
-            Err(malformed(format!("{} is an index, not a list of signatures", fetched.descriptor.digest)))
-        }
-        Err(error) => Err(malformed(format!("{}: {error}", fetched.descriptor.digest))),
-    }
-}
-
 fn malformed(context: String) -> Error {
     Error::new(ErrorKind::Store(StoreKind::Malformed), context)
-}
-
-fn limit(context: String) -> Error {
-    StoreError::new(StoreKind::LimitExceeded, context).into()
 }
 
 #[cfg(test)]
@@ -219,9 +165,9 @@ mod tests {
             legacy(&layer, b"{}").unwrap(),
             r#"{"Base64Signature":"AA==","Payload":"e30=","Cert":null,"Chain":null,"Bundle":null,"RFC3161Timestamp":null}"#
         );
-        layer.annotations.insert(LOG.to_owned(), "{\n\"Payload\": {}}".to_owned());
+        layer.annotations.insert(LOG_ANNOTATION.to_owned(), "{\n\"Payload\": {}}".to_owned());
         assert!(legacy(&layer, b"{}").unwrap().contains(r#""Bundle":{"Payload": {}}"#));
-        layer.annotations.insert(LOG.to_owned(), "{".to_owned());
+        layer.annotations.insert(LOG_ANNOTATION.to_owned(), "{".to_owned());
         assert!(legacy(&layer, b"{}").is_err());
     }
 

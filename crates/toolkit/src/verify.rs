@@ -58,41 +58,37 @@ impl Verification {
     /// Judges one image.
     pub async fn verify(&self, image: Image) -> Result<Verdict, Error> {
         match &self.platforms {
-            Platforms::Named => Ok(Box::pin(self.judge(&image, Evidence::default())).await.0),
+            Platforms::Named => Ok(Box::pin(self.judge(&image, &Evidence::new())).await.0),
             Platforms::One(platform) => {
                 let image = image.for_platform(platform).await?;
                 let via = image.subject.via().to_vec();
                 let own = look(&image.evidence, image.digest(), &self.looking);
                 let (own, above) = tokio::join!(Box::pin(own), Box::pin(self.beside(&image, via)));
-                let mut evidence = own.evidence;
-                evidence.extend(above);
+                let evidence = Evidence::from_iter([own.evidence, above]);
                 Ok(self.verifier.verify(&image.subject, &evidence, &self.policy, self.now))
             }
-            Platforms::All => Box::pin(self.all(image, Evidence::default(), 0)).await,
+            Platforms::All => Box::pin(self.all(image, &Evidence::new(), 0)).await,
         }
     }
 
     /// Judges an image by what is attached to it and by what was found beside the indexes through which it was
     /// reached (rule P2). The evidence comes back, so that nothing is looked for twice.
-    async fn judge(&self, image: &Image, inherited: Evidence) -> (Verdict, Evidence) {
+    async fn judge(&self, image: &Image, inherited: &Evidence) -> (Verdict, Evidence) {
         let mut evidence = look(&image.evidence, image.digest(), &self.looking).await.evidence;
-        evidence.extend(inherited);
+        // Candidates share what they hold: this copies where they were found.
+        evidence.extend([inherited.clone()]);
         (self.verifier.verify(&image.subject, &evidence, &self.policy, self.now), evidence)
     }
 
     async fn beside(&self, image: &Image, digests: Vec<Digest>) -> Evidence {
-        let found = stream::iter(digests)
+        stream::iter(digests)
             .map(|digest| async move { look(&image.evidence, &digest, &self.looking).await.evidence })
             .buffered(CONCURRENT)
-            .collect::<Vec<_>>()
-            .await;
-        found.into_iter().fold(Evidence::default(), |mut all, one| {
-            all.extend(one);
-            all
-        })
+            .collect()
+            .await
     }
 
-    async fn all(&self, mut image: Image, inherited: Evidence, depth: usize) -> Result<Verdict, Error> {
+    async fn all(&self, mut image: Image, inherited: &Evidence, depth: usize) -> Result<Verdict, Error> {
         let (own, evidence) = self.judge(&image, inherited).await;
         let Some(index) = image.index().await? else { return Ok(own) };
         if depth >= INDEX_DEPTH {
@@ -109,13 +105,10 @@ impl Verification {
             }
         }
         let judged = stream::iter(children)
-            .map(|child| {
-                let evidence = evidence.clone();
-                async move {
-                    let digest = *child.digest();
-                    let verdict = Box::pin(self.all(child, evidence, depth.saturating_add(1))).await?;
-                    Ok(PlatformVerdict::new(digest, verdict))
-                }
+            .map(|child| async {
+                let digest = *child.digest();
+                let verdict = Box::pin(self.all(child, &evidence, depth.saturating_add(1))).await?;
+                Ok(PlatformVerdict::new(digest, verdict))
             })
             .buffered(CONCURRENT)
             .collect::<Vec<Result<_, Error>>>()

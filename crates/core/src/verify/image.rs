@@ -1,5 +1,7 @@
 //! Signatures of images held against a requirement, candidate by candidate.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -8,7 +10,6 @@ use serde_json::Value;
 use super::{Finding, ImageSignature, Proof, Reason, Subject, Verified, Verifier};
 use crate::candidate::{Candidate, Evidence, Format, Signed};
 use crate::digest::Digest;
-use crate::dsse::pae;
 use crate::key::{KeyId, Prehashed, Scheme};
 use crate::limits::SIGNATURE_CHECKS;
 use crate::media_type::IN_TOTO;
@@ -40,17 +41,17 @@ enum SignedBy<'k> {
 }
 
 /// What a candidate's signatures are over, hashed once for all of them and all keys: a bundle may be large, and have
-/// many signatures.
+/// many signatures. It is made when a key is tried for the first time: a candidate that was judged before, or whose
+/// turn comes when the checks are spent, costs nothing.
 struct Message<'a> {
-    bytes: &'a [u8],
-    hashes: Prehashed,
+    signed: &'a Signed,
+    keys: &'a [TrustedKey],
+    made: OnceCell<(Cow<'a, [u8]>, Prehashed)>,
 }
 
 impl<'a> Message<'a> {
-    fn new(bytes: &'a [u8], keys: &[TrustedKey]) -> Self {
-        let schemes: Vec<_> =
-            keys.iter().flat_map(|key| Scheme::accepted_for(key.key().algorithm())).copied().collect();
-        Self { bytes, hashes: Prehashed::of(&schemes, bytes) }
+    const fn new(signed: &'a Signed, keys: &'a [TrustedKey]) -> Self {
+        Self { signed, keys, made: OnceCell::new() }
     }
 
     /// How many checks one signature by this key counts as: one for each scheme, and for pure Ed25519, which reads
@@ -58,16 +59,32 @@ impl<'a> Message<'a> {
     fn cost(&self, key: &TrustedKey) -> usize {
         let schemes = Scheme::accepted_for(key.key().algorithm());
         let pure = schemes.iter().any(|scheme| scheme.hash().is_none());
-        let again = if pure { self.bytes.len() >> 20 } else { 0 };
+        let bytes = match self.signed {
+            Signed::Legacy { payload, .. } => payload.len(),
+            Signed::Envelope { envelope, .. } => envelope.payload().len(),
+        };
+        let again = if pure { bytes >> 20 } else { 0 };
         schemes.len().saturating_add(again)
     }
 
     fn verify(&self, key: &TrustedKey, signature: &[u8]) -> Option<Scheme> {
+        let (bytes, hashes) = self.made.get_or_init(|| self.make());
         let schemes = Scheme::accepted_for(key.key().algorithm());
         let (pure, hashed): (Vec<_>, Vec<_>) =
             schemes.iter().copied().partition(|scheme| scheme.hash().is_none());
-        let verify_pure = || key.key().verify(self.bytes, signature, &pure);
-        key.key().verify_prehashed(&self.hashes, signature, &hashed).or_else(verify_pure)
+        let verify_pure = || key.key().verify(bytes, signature, &pure);
+        key.key().verify_prehashed(hashes, signature, &hashed).or_else(verify_pure)
+    }
+
+    fn make(&self) -> (Cow<'a, [u8]>, Prehashed) {
+        let schemes: Vec<_> =
+            self.keys.iter().flat_map(|key| Scheme::accepted_for(key.key().algorithm())).copied().collect();
+        let bytes = match self.signed {
+            Signed::Legacy { payload, .. } => Cow::Borrowed(payload.as_slice()),
+            Signed::Envelope { envelope, .. } => Cow::Owned(envelope.signed_bytes()),
+        };
+        let hashes = Prehashed::of(&schemes, &bytes);
+        (bytes, hashes)
     }
 }
 
@@ -162,18 +179,17 @@ impl<'a> Judge<'a> {
         if !wanted.formats().contains(&format) {
             return vec![format_excluded(wanted, format)];
         }
-        let (message, signatures, hint) = match candidate.signed() {
-            None => return Vec::new(),
-            Some(Signed::Legacy { payload, signature }) => (payload.clone(), vec![signature.clone()], None),
-            Some(Signed::Envelope { envelope, hint }) => (
-                pae(envelope.payload_type(), envelope.payload()),
-                envelope.signatures().iter().map(|signature| signature.signature.clone()).collect(),
-                hint.as_deref(),
-            ),
+        let Some(signed) = candidate.signed() else { return Vec::new() };
+        let (signatures, hint) = match signed {
+            Signed::Legacy { signature, .. } => (vec![signature.as_slice()], None),
+            Signed::Envelope { envelope, hint } => {
+                let all = envelope.signatures().iter().map(|signature| signature.signature.as_slice());
+                (all.collect(), hint.as_deref())
+            }
         };
         let mut findings = Vec::new();
-        let message = Message::new(&message, wanted.keys());
-        for (nth, signature) in signatures.iter().enumerate() {
+        let message = Message::new(signed, wanted.keys());
+        for (nth, signature) in signatures.into_iter().enumerate() {
             let (trusted, scheme) = match self.signer((at, nth), &message, signature, wanted.keys()) {
                 SignedBy::Key(trusted, scheme) => (trusted, scheme),
                 SignedBy::Nobody => {

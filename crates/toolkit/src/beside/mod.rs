@@ -93,7 +93,7 @@ pub(crate) async fn standing(store: &Store, pinned: &PinnedRef, looking: &Lookin
 }
 
 /// The store's kind of what made something unreadable.
-fn trouble(unreadable: &Unreadable) -> StoreTrouble {
+pub(crate) fn trouble(unreadable: &Unreadable) -> StoreTrouble {
     let known = StoreTrouble::ALL.iter().find(|kind| kind.code() == unreadable.code);
     known.copied().unwrap_or(StoreTrouble::Protocol)
 }

@@ -211,6 +211,68 @@ async fn l5_one_referrer_too_many_is_unreadable_and_says_so() {
     admitted(&scene.verify().await);
 }
 
+/// An image signed by nobody, with one referrer for each list of layers, listed in this order.
+fn referred(referrers: &[Vec<Layer>]) -> Scene {
+    let scene = Scene::new();
+    let entries: Vec<_> =
+        referrers.iter().map(|layers| json!(scene.put_referrer(layers, &scene.image.descriptor()))).collect();
+    scene.list(&entries);
+    scene
+}
+
+#[tokio::test]
+async fn l5_candidates_are_counted_and_not_the_manifests_that_hold_them() {
+    let alice = crate::scene::signer("alice");
+    let junk = |count| vec![Layer::new("application/x-junk", ""); count];
+    let half = CANDIDATES_PER_STORE / 2;
+    // The image of every scene is the same.
+    let good = Layer::bundle(&alice, Scene::new().digest());
+    for (second, admits) in [(half, true), (half + 1, false)] {
+        let scene = referred(&[junk(half), [junk(second - 1), vec![good.clone()]].concat()]);
+        let verdict = scene.verify().await;
+        if admits {
+            admitted(&verdict);
+        } else {
+            undecided(&verdict, Store::LimitExceeded);
+        }
+        assert!(verdict.report().findings.len() <= CANDIDATES_PER_STORE, "{}", verdict.to_json());
+    }
+    // What comes behind the limit is not even asked for, and what came before it counts.
+    let scene = referred(&[vec![good], junk(half), junk(half), junk(1)]);
+    admitted(&scene.verify().await);
+}
+
+#[tokio::test]
+async fn l5_a_bundle_is_one_candidate_however_often_it_is_listed() {
+    let scene = Scene::new();
+    let one = Layer::bundle(&scene.mallory, scene.digest());
+    let other = Layer::bundle(&scene.alice, scene.digest());
+    let mut layers = vec![one; SIGNATURE_LAYERS - 1];
+    scene.put_referrer(&layers, &scene.image.descriptor());
+    let verdict = scene.verify().await;
+    refused(&verdict, Reason::UntrustedKey);
+    assert_eq!(verdict.report().findings.len(), 1, "{}", verdict.to_json());
+    layers.push(other);
+    scene.put_referrer(&layers, &scene.image.descriptor());
+    admitted(&scene.verify().await);
+}
+
+#[tokio::test]
+async fn l5_a_payload_counts_for_each_signature_over_it() {
+    let scene = Scene::new();
+    // The payload is the same whoever signs it.
+    let mut layers = vec![Layer::padded(&scene.mallory, scene.digest(), 50_000); 20];
+    layers.push(Layer::padded(&scene.alice, scene.digest(), 50_000));
+    scene.put_signatures(&layers);
+    for (limit, admits) in [(2_000_000, true), (900_000, false)] {
+        let mut verification = Verification::new(by(&scene.alice), now());
+        verification.looking.evidence_bytes = limit;
+        let verdict =
+            verify_with(&client(), &scene.by_digest(), &Finding::default(), &verification).await.unwrap();
+        if admits { admitted(&verdict) } else { undecided(&verdict, Store::LimitExceeded) }
+    }
+}
+
 #[tokio::test]
 async fn l5_a_payload_or_a_bundle_over_its_limit_does_not_count() {
     for (pad, admits) in [(60_000, true), (70_000, false)] {

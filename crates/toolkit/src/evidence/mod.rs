@@ -1,0 +1,92 @@
+//! Looking for what is attached to an image, in every place, at once (design, section 4, step 2).
+//!
+//! Everything found becomes a candidate, rejected or not; everything that could not be read is kept as such
+//! (rules L2, L3). Nothing is judged here. Whoever wants the bytes themselves, and no candidates, reads by the same
+//! [`search`], with the same limits.
+
+pub(crate) mod search;
+
+use std::time::Duration;
+
+use waxseal_core::candidate::{Candidate, Evidence, Format};
+use waxseal_core::limits::{BUNDLE_BYTES, EVIDENCE_BYTES, VERIFY_SECONDS};
+use waxseal_core::{Digest, media_type};
+use waxseal_oci::{Attached, Fetched, Store};
+
+use self::search::{Layer, Object, Search};
+
+/// What to look for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Looking {
+    /// The formats: both, unless a person narrowed it (rule L4).
+    pub formats: Vec<Format>,
+    /// Largest bundle that is read, in bytes.
+    pub bundle_bytes: u64,
+    /// Most bytes of everything that is attached to one image, manifests included (rule L5).
+    pub evidence_bytes: u64,
+    /// Time for everything about one image.
+    pub deadline: Duration,
+}
+
+impl Default for Looking {
+    fn default() -> Self {
+        Self {
+            formats: vec![Format::Legacy, Format::Bundle],
+            bundle_bytes: BUNDLE_BYTES,
+            evidence_bytes: EVIDENCE_BYTES,
+            deadline: Duration::from_secs(VERIFY_SECONDS),
+        }
+    }
+}
+
+/// What was found beside one image.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Found {
+    /// The candidates, and what could not be read.
+    pub evidence: Evidence,
+    /// The manifest at the tag `.sig`, if there is one: who appends to it need not read it again.
+    pub signature_tag: Option<Fetched>,
+}
+
+/// Looks for the signatures of the image with this digest in `store`.
+pub async fn look(store: &Store, image: &Digest, looking: &Looking) -> Found {
+    let search = Search::new(store, image, looking);
+    let legacy = async {
+        if looking.formats.contains(&Format::Legacy) {
+            search.tag(Attached::Signatures).await
+        } else {
+            (Vec::new(), None)
+        }
+    };
+    let referrers = async {
+        if looking.formats.contains(&Format::Bundle) { search.referrers().await } else { Vec::new() }
+    };
+    let ((mut objects, signature_tag), referrers) = tokio::join!(legacy, referrers);
+    objects.extend(referrers);
+    Found { evidence: evidence(objects, looking), signature_tag }
+}
+
+/// Makes candidates of what was read. Each object's bytes go as soon as its candidate is made.
+fn evidence(objects: Vec<Object>, looking: &Looking) -> Evidence {
+    let mut evidence = Evidence::new();
+    for object in objects {
+        match object {
+            Object::Layer(layer) => evidence.candidates.push(candidate(&layer, looking)),
+            Object::Rejected { origin, reason, found } => {
+                evidence.candidates.push(Candidate::rejected(origin, reason, found));
+            }
+            Object::Unreadable(unreadable) => evidence.unreadable.push(unreadable),
+        }
+    }
+    evidence
+}
+
+fn candidate(layer: &Layer, looking: &Looking) -> Candidate {
+    if layer.descriptor.media_type == media_type::SIMPLE_SIGNING {
+        Candidate::legacy(layer.origin.clone(), &layer.descriptor, layer.bytes.to_vec())
+    } else {
+        Candidate::bundle(layer.origin.clone(), &layer.bytes, looking.bundle_bytes)
+    }
+}
