@@ -155,6 +155,12 @@ impl Candidate {
         Self::of(origin, legacy(layer, payload))
     }
 
+    /// A layer of an `.att` manifest: its descriptor and the envelope; `limit` is the number of bytes that it may have.
+    /// Its annotation with a predicate type is a hint, and not looked at (rule L6).
+    pub fn attestation(origin: Origin, layer: &Descriptor, bytes: &[u8], limit: u64) -> Self {
+        Self::of(origin, attestation(layer, bytes, limit))
+    }
+
     /// A bundle's bytes; `limit` is the number of bytes that it may have.
     pub fn bundle(origin: Origin, bytes: &[u8], limit: u64) -> Self {
         let content = Bundle::parse(bytes, limit)
@@ -186,7 +192,8 @@ impl Candidate {
     pub fn format(&self) -> Format {
         match (self.content.as_ref(), self.origin.store) {
             (Ok(Signed::Legacy { .. }), _)
-            | (Err(_), EvidenceStore::SignatureTag | EvidenceStore::AttestationTag) => Format::Legacy,
+            | (_, EvidenceStore::AttestationTag)
+            | (Err(_), EvidenceStore::SignatureTag) => Format::Legacy,
             _ => Format::Bundle,
         }
     }
@@ -218,6 +225,27 @@ fn legacy(layer: &Descriptor, payload: Vec<u8>) -> Result<Signed, Rejection> {
             Ok(signature) => Ok(Signed::Legacy { payload, signature }),
             Err(error) => reject(Reason::MalformedSignature, &error.to_string()),
         },
+    }
+}
+
+fn attestation(layer: &Descriptor, bytes: &[u8], limit: u64) -> Result<Signed, Rejection> {
+    let reject = |reason, found: String| Err(Rejection { reason, found });
+    if layer.media_type != media_type::DSSE_ENVELOPE {
+        return reject(Reason::NotASignature, format!("a layer of type {:?}", layer.media_type));
+    }
+    if bytes.len() as u64 > limit {
+        return reject(Reason::LimitExceeded, format!("an envelope of {} bytes", bytes.len()));
+    }
+    if layer.annotations.get(CERTIFICATE_ANNOTATION).is_some_and(|pem| !pem.trim().is_empty()) {
+        let found = "an attestation with a certificate".to_owned();
+        return reject(Reason::CertificateSignatureUnsupported, found);
+    }
+    match Envelope::parse(bytes) {
+        Ok(envelope) if envelope.signatures().is_empty() => {
+            reject(Reason::MissingSignature, "an envelope without signatures".to_owned())
+        }
+        Ok(envelope) => Ok(Signed::Envelope { envelope, hint: None }),
+        Err(error) => reject(error.reason(), error.to_string()),
     }
 }
 

@@ -68,16 +68,23 @@ impl AttestationRequest {
         Self::of(of_format, formats)
     }
 
-    /// A statement as it stands. It has to be one that a verifier reads, about `image` among others, and no image
-    /// signature.
-    pub fn of_statement(image: &Digest, statement: &[u8], formats: &[Format]) -> Result<Self, SigningError> {
-        if formats.contains(&Format::Legacy) && image.algorithm() != Algorithm::Sha256 {
-            return Err(SigningError::LegacyNeedsSha256);
-        }
-        let read = Statement::parse(statement).map_err(SigningError::Statement)?;
-        if read.subject_with(&[image]).is_none() {
-            let found = read.subjects.iter().flat_map(|subject| subject.digests.iter().copied()).collect();
-            return Err(SigningError::OtherSubject { expected: *image, found });
+    /// A statement as it stands. It has to be one that a verifier reads, no image signature, and about `subject`
+    /// among others if that is given; where it is stored beside an image, it has to be given.
+    pub fn of_statement(
+        subject: Option<&Digest>,
+        statement: &[u8],
+        formats: &[Format],
+    ) -> Result<Self, SigningError> {
+        if let Some(subject) = subject {
+            if formats.contains(&Format::Legacy) && subject.algorithm() != Algorithm::Sha256 {
+                return Err(SigningError::LegacyNeedsSha256);
+            }
+            let read = Statement::parse(statement).map_err(SigningError::Statement)?;
+            if read.subject_with(&[subject]).is_none() {
+                let found =
+                    read.subjects.iter().flat_map(|subject| subject.digests.iter().copied()).collect();
+                return Err(SigningError::OtherSubject { expected: *subject, found });
+            }
         }
         Self::of(|_| Ok(statement.to_vec()), formats)
     }

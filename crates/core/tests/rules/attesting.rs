@@ -1,15 +1,16 @@
 //! G for attestations: what is made of a predicate, and what is never attested.
 
 use waxseal_core::bundle::{Bundle, Content};
-use waxseal_core::candidate::{Candidate, Evidence, EvidenceStore, Origin};
+use waxseal_core::candidate::{CERTIFICATE_ANNOTATION, Candidate, Evidence, EvidenceStore, Origin};
 use waxseal_core::digest::Algorithm;
 use waxseal_core::dsse::Envelope;
 use waxseal_core::key::{KeyAlgorithm, LocalSigner};
 use waxseal_core::limits::{BUNDLE_BYTES, JSON_DEPTH, STATEMENT_SUBJECTS};
+use waxseal_core::media_type::DSSE_ENVELOPE;
 use waxseal_core::signing::{AttestationRequest, Predicate, SignedAttestation, SigningError, StatementAbout};
 use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::verify::statements_by;
-use waxseal_core::{Digest, Format, Reason, Scheme, Signature, Signer as _};
+use waxseal_core::{Descriptor, Digest, Format, Reason, Scheme, Signature, Signer as _};
 use waxseal_testkit::rng::now;
 
 use crate::make::{BOTH, Case, REPOSITORY, annotations, by_release, image, key, key_of, other_image};
@@ -37,9 +38,19 @@ fn signatures(request: &AttestationRequest, signer: &LocalSigner) -> Vec<(Format
     request.messages().map(|(format, message)| (format, signer.sign(message).unwrap())).collect()
 }
 
+/// A layer of an `.att` manifest.
+fn in_tag(layer: &Descriptor, bytes: &[u8]) -> Candidate {
+    let origin = Origin::new(EvidenceStore::AttestationTag, image());
+    Candidate::attestation(origin, layer, bytes, BUNDLE_BYTES)
+}
+
 /// Everything that was made, as it is found beside the image.
 fn found(made: &SignedAttestation) -> Evidence {
     let mut evidence = Evidence::new();
+    if let Some(envelope) = &made.envelope {
+        let layer = Descriptor::of(DSSE_ENVELOPE, envelope);
+        evidence.candidates.push(in_tag(&layer, envelope));
+    }
     if let Some(bundle) = &made.bundle {
         let origin = Origin::new(EvidenceStore::Referrer, image());
         evidence.candidates.push(Candidate::bundle(origin, bundle, BUNDLE_BYTES));
@@ -105,7 +116,7 @@ fn s3_what_attest_makes_never_passes_as_a_signature() {
     // Nor can one be made that would.
     let statement = waxseal_core::statement::Statement::write_signature(None, &image(), &annotations(&[]));
     for formats in [&BOTH[..], &BOTH[..1], &BOTH[1..]] {
-        let refused = AttestationRequest::of_statement(&image(), &statement, formats).unwrap_err();
+        let refused = AttestationRequest::of_statement(Some(&image()), &statement, formats).unwrap_err();
         assert_eq!(refused.code(), "predicate-type");
     }
     assert!(Predicate::of_file(COSIGN_SIGN, b"{}", now()).is_err());
@@ -137,10 +148,10 @@ fn a_statement_is_signed_byte_for_byte() {
         "{{ \"predicateType\": \"urn:a:b\", \"_type\": \"https://in-toto.io/Statement/v1\",\n \"createdAt\": 1e2,\
          \"subject\": [ {{ \"digest\": {{ \"sha256\": \"{hex}\" }} }} ], \"predicate\": {BIG} }}\n"
     );
-    let request = AttestationRequest::of_statement(&image(), statement.as_bytes(), &BOTH).unwrap();
+    let request = AttestationRequest::of_statement(Some(&image()), statement.as_bytes(), &BOTH).unwrap();
     assert_eq!(statements(&request), [statement.as_str(), &statement]);
     assert_eq!(request.predicate_type().as_str(), "urn:a:b");
-    let of = |statement: &str| AttestationRequest::of_statement(&image(), statement.as_bytes(), &BOTH);
+    let of = |statement: &str| AttestationRequest::of_statement(Some(&image()), statement.as_bytes(), &BOTH);
     assert!(of(&statement.replace("Statement/v1", "Statement/v0.1")).is_ok());
     let other = other_image().hex();
     let deep = format!("{}1{}", "{\"a\":".repeat(JSON_DEPTH), "}".repeat(JSON_DEPTH));
@@ -171,6 +182,8 @@ fn a_statement_is_signed_byte_for_byte() {
         &format!("\"subject\": [ {{ \"name\": \"x\", \"digest\": {{ \"sha256\": \"{other}\" }} }},"),
     );
     assert!(of(&several).is_ok());
+    let nobodys = statement.replace(&hex, &other);
+    assert!(AttestationRequest::of_statement(None, nobodys.as_bytes(), &BOTH).is_ok());
     let words = of(&statement.replace(&hex, &other)).unwrap_err().to_string();
     assert!(words.contains(&hex) && words.contains(&other), "{words}");
 }
@@ -210,12 +223,14 @@ fn g1_nothing_is_attested_that_could_not_be_read() {
 #[test]
 fn g3_a_standing_statement_is_the_signers_own() {
     let release = key("release");
-    let made = request(&BOTH[1..]).sign(&release).unwrap();
+    let made = request(&BOTH).sign(&release).unwrap();
     let standing = statements_by(&found(&made), release.public_key(), &image());
-    assert_eq!(standing.len(), 1);
-    assert_eq!(standing[0].payload, statements(&request(&BOTH[1..]))[0].as_bytes());
-    assert!(standing[0].is_of(request(&BOTH).predicate_type()));
-    assert!(!standing[0].is_of(&"vuln".parse().unwrap()));
+    assert_eq!(standing.len(), 2);
+    for (one, statement) in standing.iter().zip(statements(&request(&BOTH))) {
+        assert_eq!(one.payload, statement.as_bytes());
+        assert!(one.is_of(request(&BOTH).predicate_type()));
+        assert!(!one.is_of(&"vuln".parse().unwrap()));
+    }
     // By another key, about another image, of another payload type, or a signature: none of its own.
     assert!(statements_by(&found(&made), key("other").public_key(), &image()).is_empty());
     assert!(statements_by(&found(&made), release.public_key(), &other_image()).is_empty());
@@ -232,4 +247,32 @@ fn g3_a_standing_statement_is_the_signers_own() {
     foreign.candidates.push(crate::make::bundle(&two));
     foreign.candidates.push(crate::make::signed(Format::Legacy, &release));
     assert!(statements_by(&foreign, release.public_key(), &image()).is_empty());
+}
+
+/// L3, L6: a layer of an `.att` manifest is an envelope with a signature, whatever its annotations say.
+#[test]
+fn l3_a_layer_is_an_attestation_by_its_bytes() {
+    let release = key("release");
+    let made = request(&BOTH[..1]).sign(&release).unwrap().envelope.unwrap();
+    let mut hinted = Descriptor::of(DSSE_ENVELOPE, &made);
+    hinted.annotations.insert("predicateType".to_owned(), "a lie".to_owned());
+    hinted.annotations.insert(CERTIFICATE_ANNOTATION.to_owned(), " \n".to_owned());
+    let accepted = in_tag(&hinted, &made);
+    assert!(accepted.rejection().is_none() && accepted.format() == Format::Legacy);
+    let unsigned = Envelope::new("application/vnd.in-toto+json", b"{}".to_vec(), Vec::new()).to_json();
+    let mut certified = Descriptor::of(DSSE_ENVELOPE, &made);
+    certified.annotations.insert(CERTIFICATE_ANNOTATION.to_owned(), "a certificate".to_owned());
+    for (layer, bytes, reason) in [
+        (Descriptor::of("text/plain", &made), &made[..], Reason::NotASignature),
+        (certified, &made, Reason::CertificateSignatureUnsupported),
+        (Descriptor::of(DSSE_ENVELOPE, &unsigned), unsigned.as_bytes(), Reason::MissingSignature),
+        (Descriptor::of(DSSE_ENVELOPE, b"{}"), b"{}", Reason::MalformedEnvelope),
+    ] {
+        let candidate = in_tag(&layer, bytes);
+        assert_eq!(candidate.rejection().map(|rejection| rejection.reason), Some(reason));
+        assert_eq!(candidate.format(), Format::Legacy);
+    }
+    let origin = Origin::new(EvidenceStore::AttestationTag, image());
+    let short = Candidate::attestation(origin, &hinted, &made, made.len() as u64 - 1);
+    assert_eq!(short.rejection().map(|rejection| rejection.reason), Some(Reason::LimitExceeded));
 }
