@@ -18,7 +18,7 @@ use waxseal_core::{
 };
 
 use crate::beside::bundle::NewBundle;
-use crate::beside::layers::Layer;
+use crate::beside::layers::{Layer, LayerChange};
 use crate::beside::{Target, Writing, standing};
 use crate::error::{Error, ErrorKind};
 use crate::evidence::{Found, Looking};
@@ -88,7 +88,7 @@ impl Attaching {
             return Ok(Attached::Refused(verdict));
         };
         let looking = Looking { formats: vec![signature.format], ..self.looking.clone() };
-        let Found { evidence, signature_tag } = standing(&image.evidence, &pinned, &looking).await?;
+        let Found { evidence, signature_tag, .. } = standing(&image.evidence, &pinned, &looking).await?;
         let there = self.judge(&pinned, &evidence)?;
         let already = there.signatures().iter().any(|standing| {
             standing.key == signature.key
@@ -101,14 +101,15 @@ impl Attaching {
                 what: "signature",
                 tag: waxseal_oci::Attached::Signatures,
                 standing: signature_tag,
-                layers: Vec::new(),
+                layers: LayerChange::default(),
                 bundles: Vec::new(),
+                gone: Vec::new(),
                 now: self.now,
             };
             match material {
                 Material::Legacy { payload, .. } => {
                     let written = LegacySignature::new(payload.clone(), base64_encode(&signature.signature));
-                    writing.layers.push(Layer::signature(&written));
+                    writing.layers.new.push(Layer::signature(&written));
                 }
                 Material::Bundle(bytes) => {
                     writing.bundles.push(NewBundle { bytes, predicate_type: COSIGN_SIGN });

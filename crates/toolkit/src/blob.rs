@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use waxseal_core::blob_guard::BlobGuard;
 use waxseal_core::bundle::{Bundle, MessageDigest};
-use waxseal_core::digest::Algorithm;
+use waxseal_core::digest::{Algorithm, Hasher};
 use waxseal_core::key::{HashAlgorithm, Prehasher};
 use waxseal_core::policy::Requirement;
 use waxseal_core::verify::BlobSignature;
@@ -125,6 +125,20 @@ pub fn sign_blob(source: BlobSource, signer: &dyn Signer) -> Result<SignedBlob, 
         .digest()
         .ok_or_else(|| Error::new(ErrorKind::Key, "the digest of the blob was not computed"))?;
     Ok(SignedBlob { digest, signature, bundle })
+}
+
+/// The SHA-256 digest of a blob.
+pub fn digest(source: BlobSource) -> Result<Digest, Error> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut reader: Box<dyn Read> = match source {
+        BlobSource::File(path) => Box::new(open(&path)?),
+        BlobSource::Pipe(reader) => reader,
+    };
+    pieces(&mut reader, |piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
+    Ok(hasher.finish())
 }
 
 /// Verifies a blob by the signature that a file holds: a bundle, base64 or raw. `name` is for output.

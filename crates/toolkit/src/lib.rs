@@ -4,6 +4,7 @@
 //! travel is the store's, how a signature is judged is the core's, and it never talks to a terminal.
 
 pub mod attach;
+pub mod attest;
 mod beside;
 pub mod blob;
 pub mod clean;
@@ -23,6 +24,7 @@ pub mod verify;
 pub mod version;
 
 pub use attach::Attaching;
+pub use attest::{Attested, Attesting, Claim};
 pub use clean::Cleaning;
 pub use copy::{CopiedImage, Copying};
 pub use error::{Error, ErrorKind};

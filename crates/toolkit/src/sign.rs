@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use waxseal_core::candidate::{Evidence, Format};
-use waxseal_core::digest::Algorithm;
 use waxseal_core::signing::{SignedImage, SigningError, SigningRequest};
 use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::{
@@ -17,8 +16,8 @@ use waxseal_core::{
 use waxseal_oci::{Attached, Fetched};
 
 use crate::beside::bundle::NewBundle;
-use crate::beside::layers::Layer;
-use crate::beside::{Target, Writing, standing, targets};
+use crate::beside::layers::{Layer, LayerChange};
+use crate::beside::{Target, Writing, formats_for, standing, targets};
 use crate::error::{Error, ErrorKind};
 use crate::evidence::{Found, Looking};
 use crate::image::Image;
@@ -116,9 +115,9 @@ impl Signing {
         signers: &[&(dyn Signer + Sync)],
     ) -> Result<Signed, Error> {
         let pinned = target.pinned.clone();
-        let formats = self.formats_for(pinned.digest());
+        let formats = formats_for(pinned.digest(), &self.formats);
         let looking = Looking { formats: formats.clone(), ..self.looking.clone() };
-        let Found { evidence, signature_tag } =
+        let Found { evidence, signature_tag, .. } =
             if self.upload { standing(&image.evidence, &pinned, &looking).await? } else { Found::default() };
         let name = match &self.identity {
             Some(name) => Some(name.clone()),
@@ -141,17 +140,6 @@ impl Signing {
             self.write(image, &target, signature_tag, &signatures).await?;
         }
         Ok(Signed { image: pinned, signatures })
-    }
-
-    /// The formats that are written: the bundle alone for a SHA-512 image, unless only the other was asked for (rule
-    /// G7).
-    fn formats_for(&self, image: &Digest) -> Vec<Format> {
-        let both = self.formats.contains(&Format::Legacy) && self.formats.contains(&Format::Bundle);
-        if both && image.algorithm() != Algorithm::Sha256 {
-            vec![Format::Bundle]
-        } else {
-            self.formats.clone()
-        }
     }
 
     /// The formats in which this signer's signature stands there, valid and with the same annotations (rule G3).
@@ -201,11 +189,15 @@ impl Signing {
             what: "signature",
             tag: Attached::Signatures,
             standing: signature_tag,
-            layers: new().filter_map(|signed| signed.legacy.as_ref()).map(Layer::signature).collect(),
+            layers: LayerChange {
+                new: new().filter_map(|signed| signed.legacy.as_ref()).map(Layer::signature).collect(),
+                gone: Vec::new(),
+            },
             bundles: new()
                 .filter_map(|signed| signed.bundle.as_deref())
                 .map(|bytes| NewBundle { bytes, predicate_type: COSIGN_SIGN })
                 .collect(),
+            gone: Vec::new(),
             now: self.now,
         };
         Box::pin(writing.write(&image.evidence, target)).await

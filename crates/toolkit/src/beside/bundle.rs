@@ -1,4 +1,4 @@
-//! Writing bundles: a manifest that refers to the image, with the bundle as its only layer.
+//! Writing bundles, and taking them away: a manifest that refers to the image, with the bundle as its only layer.
 //!
 //! The form is the one of cosign's `BUNDLE_SPEC.md`; the artifact type stands in the manifest and, where cosign
 //! looks for it when it cleans up, in the configuration's descriptor.
@@ -7,7 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 use waxseal_core::{Descriptor, Digest, media_type};
-use waxseal_oci::{Fetched, Store};
+use waxseal_oci::attached::fallback_tag;
+use waxseal_oci::{ErrorKind, Fetched, Store};
 
 use crate::error::Error;
 
@@ -60,5 +61,31 @@ pub(crate) async fn attach(
     let bytes = Bytes::from(manifest.to_string());
     let fetched = Fetched::new(media_type::OCI_MANIFEST, Digest::of(&bytes), bytes);
     store.put_referrer(&fetched).await?;
+    Ok(())
+}
+
+/// Takes referrers of an image away, each by its digest.
+pub(crate) async fn take_away(store: &Store, image: &Digest, gone: &[Digest]) -> Result<(), Error> {
+    for digest in gone {
+        match store.delete_manifest(digest).await {
+            // Somebody else was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            outcome => outcome?,
+        }
+    }
+    unlist(store, image, gone).await?;
+    Ok(())
+}
+
+/// Takes what is gone out of the index at the fallback tag, and the tag with the last entry.
+pub(crate) async fn unlist(store: &Store, image: &Digest, gone: &[Digest]) -> Result<(), waxseal_oci::Error> {
+    let left = store.unlist_referrers(image, gone).await?;
+    if left.is_some_and(|left| left.is_empty()) {
+        let tag = fallback_tag(image)?;
+        if let Err(error) = store.remove_tag(&tag).await {
+            // An index that lists nothing says what is so.
+            tracing::debug!(%error, %tag, "an empty index stays");
+        }
+    }
     Ok(())
 }

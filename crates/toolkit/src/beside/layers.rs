@@ -20,6 +20,8 @@ use waxseal_oci::Error as StoreTrouble;
 
 /// How often what stands there is taken up anew before it is written.
 const ROUNDS: usize = 8;
+/// Annotation of an `.att` layer: the predicate type of the statement in it.
+const PREDICATE_TYPE: &str = "predicateType";
 /// The time that cosign writes into the configuration of such a manifest.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -37,15 +39,39 @@ impl Layer {
         descriptor.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), signature.signature.clone());
         Self { descriptor, bytes: Bytes::copy_from_slice(&signature.payload) }
     }
+
+    /// An attestation: an envelope around a statement of this predicate type, which an annotation repeats.
+    pub(crate) fn attestation(envelope: &[u8], predicate_type: &str) -> Self {
+        let mut descriptor = Descriptor::of(media_type::DSSE_ENVELOPE, envelope);
+        descriptor.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), String::new());
+        descriptor.annotations.insert(PREDICATE_TYPE.to_owned(), predicate_type.to_owned());
+        Self { descriptor, bytes: Bytes::copy_from_slice(envelope) }
+    }
 }
 
-/// Adds layers to those that stand at the tag. `standing` is the manifest there, as it was just read.
-pub(crate) async fn append(
+/// What is to become of the layers at a tag.
+#[derive(Debug, Default)]
+pub(crate) struct LayerChange {
+    /// Those that are added.
+    pub(crate) new: Vec<Layer>,
+    /// The blobs of those that are taken out.
+    pub(crate) gone: Vec<Digest>,
+}
+
+impl LayerChange {
+    /// Whether there is nothing to do.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// Changes the layers that stand at the tag. `standing` is the manifest there, as it was just read.
+pub(crate) async fn write(
     store: &Store,
     image: &Digest,
     at: Attached,
     standing: Option<Fetched>,
-    layers: &[Layer],
+    layers: &LayerChange,
 ) -> Result<(), Error> {
     let tag = at.tag(image).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("{image} has no tag {} for the legacy format", at.suffix()))
@@ -64,10 +90,10 @@ async fn upload(
     store: &Store,
     which: &Which,
     mut standing: Option<Fetched>,
-    layers: &[Layer],
+    layers: &LayerChange,
 ) -> Result<TagChange, StoreTrouble> {
     let blobs = async {
-        let uploads = layers.iter().map(|layer| store.put_blob(&layer.descriptor, layer.bytes.clone()));
+        let uploads = layers.new.iter().map(|layer| store.put_blob(&layer.descriptor, layer.bytes.clone()));
         futures_util::future::try_join_all(uploads).await
     };
     let mut blobs = Some(blobs);
@@ -120,11 +146,12 @@ fn digest(fetched: Option<&Fetched>) -> Option<Digest> {
     fetched.map(|fetched| fetched.descriptor.digest)
 }
 
-/// Whether every layer stands in the manifest.
-fn holds(fetched: &Fetched, layers: &[Layer]) -> bool {
+/// Whether the manifest is as it is to become.
+fn holds(fetched: &Fetched, layers: &LayerChange) -> bool {
     match Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)) {
         Ok(Manifest::Image(manifest)) => {
-            layers.iter().all(|layer| manifest.layers.contains(&layer.descriptor))
+            layers.new.iter().all(|layer| manifest.layers.contains(&layer.descriptor))
+                && !manifest.layers.iter().any(|layer| layers.gone.contains(&layer.digest))
         }
         _ => false,
     }
@@ -139,9 +166,9 @@ struct LayerManifest {
 }
 
 impl LayerManifest {
-    /// What stands there with the new layers behind it. Everything else of it is kept as it is.
-    fn with(standing: Option<&Fetched>, layers: &[Layer]) -> Result<Self, StoreTrouble> {
-        let (mut document, media_type, mut digests) = match standing {
+    /// What stands there, without what goes and with the new layers behind it. Everything else is kept as it is.
+    fn with(standing: Option<&Fetched>, layers: &LayerChange) -> Result<Self, StoreTrouble> {
+        let (mut document, media_type, there) = match standing {
             None => {
                 let document = json!({
                     "schemaVersion": 2,
@@ -157,11 +184,13 @@ impl LayerManifest {
                     return Err(foreign());
                 };
                 let document = serde_json::from_slice(&fetched.bytes).map_err(|_| foreign())?;
-                let digests = manifest.layers.iter().map(|layer| layer.digest).collect();
-                (document, manifest.media_type, digests)
+                let there: Vec<_> = manifest.layers.iter().map(|layer| layer.digest).collect();
+                (document, manifest.media_type, there)
             }
         };
-        digests.extend(layers.iter().map(|layer| layer.descriptor.digest));
+        let stays = |digest: &Digest| !layers.gone.contains(digest);
+        let mut digests: Vec<_> = there.iter().copied().filter(stays).collect();
+        digests.extend(layers.new.iter().map(|layer| layer.descriptor.digest));
         if digests.len() > SIGNATURE_LAYERS {
             return Err(StoreTrouble::new(
                 StoreError::LimitExceeded,
@@ -173,7 +202,12 @@ impl LayerManifest {
         let Some(members) = document.as_object_mut() else { return Err(foreign()) };
         members.insert("config".to_owned(), json!(config));
         match members.get_mut("layers").and_then(Value::as_array_mut) {
-            Some(standing) => standing.extend(layers.iter().map(|layer| json!(layer.descriptor))),
+            Some(standing) => {
+                // The two lists are one, read twice.
+                let mut stay = there.iter().map(stays);
+                standing.retain(|_| stay.next().unwrap_or(true));
+                standing.extend(layers.new.iter().map(|layer| json!(layer.descriptor)));
+            }
             None => return Err(foreign()),
         }
         Ok(Self { bytes: document.to_string().into(), media_type, config, config_bytes })

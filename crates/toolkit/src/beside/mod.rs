@@ -9,6 +9,7 @@ pub(crate) mod layers;
 
 use jiff::Timestamp;
 use waxseal_core::candidate::Unreadable;
+use waxseal_core::digest::Algorithm;
 use waxseal_core::limits::INDEX_DEPTH;
 use waxseal_core::manifest::Manifest;
 use waxseal_core::{Descriptor, Digest, Format, PinnedRef};
@@ -107,10 +108,12 @@ pub(crate) struct Writing<'a> {
     pub(crate) tag: Attached,
     /// What that tag named when it was looked at.
     pub(crate) standing: Option<Fetched>,
-    /// What is new there.
-    pub(crate) layers: Vec<layers::Layer>,
+    /// What is new there, and what goes.
+    pub(crate) layers: layers::LayerChange,
     /// What is new among the referrers.
     pub(crate) bundles: Vec<bundle::NewBundle<'a>>,
+    /// The manifests of the referrers that go, once what is new stands.
+    pub(crate) gone: Vec<Digest>,
     /// The time that is noted in manifests.
     pub(crate) now: Timestamp,
 }
@@ -125,7 +128,7 @@ impl Writing<'_> {
                 Ok(())
             } else {
                 let image = target.pinned.digest();
-                layers::append(store, image, self.tag, self.standing, &self.layers).await
+                layers::write(store, image, self.tag, self.standing.clone(), &self.layers).await
             }
         };
         let bundle = async {
@@ -150,10 +153,33 @@ impl Writing<'_> {
             .caused_by(error)
         };
         match (legacy, bundle) {
-            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Ok(())) => self.take_away(store, target).await,
             (Err(error), Ok(())) if both => Err(partly(Format::Bundle, Format::Legacy, error)),
             (Ok(()), Err(error)) if both => Err(partly(Format::Legacy, Format::Bundle, error)),
             (Err(error), _) | (_, Err(error)) => Err(error),
         }
     }
+
+    /// Takes the referrers away that something new stands in the place of.
+    async fn take_away(&self, store: &Store, target: &Target) -> Result<(), Error> {
+        if self.gone.is_empty() {
+            return Ok(());
+        }
+        bundle::take_away(store, target.pinned.digest(), &self.gone).await.map_err(|error| {
+            let (image, what, count) = (&target.pinned, self.what, self.gone.len());
+            Error::new(
+                ErrorKind::PartlyWritten,
+                format!(
+                    "{image}: the new {what} stands, and the older ones ({count}) could not all be taken away"
+                ),
+            )
+            .caused_by(error)
+        })
+    }
+}
+
+/// The formats that are written: the bundle alone for a SHA-512 image, unless only the other was asked for (rule G7).
+pub(crate) fn formats_for(image: &Digest, wanted: &[Format]) -> Vec<Format> {
+    let both = wanted.contains(&Format::Legacy) && wanted.contains(&Format::Bundle);
+    if both && image.algorithm() != Algorithm::Sha256 { vec![Format::Bundle] } else { wanted.to_vec() }
 }

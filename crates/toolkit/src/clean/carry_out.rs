@@ -5,9 +5,11 @@
 use futures_util::{StreamExt as _, stream};
 use waxseal_core::Digest;
 use waxseal_core::reference::Tag;
-use waxseal_oci::attached::{fallback_tag, is_attached_tag};
+use waxseal_oci::attached::is_attached_tag;
 use waxseal_oci::object::ReferrersSource;
 use waxseal_oci::{Attached, Error, ErrorKind, Look, Store, Which};
+
+use crate::beside::bundle::unlist;
 
 use super::{Attachment, CLEAN_SCHEMA, Cleaned, Failed, Plan};
 
@@ -127,17 +129,4 @@ async fn other_name(store: &Store, tag: &Tag, digest: Digest) -> Result<Option<T
         .collect::<Vec<_>>()
         .await;
     Ok(asked.into_iter().flatten().next())
-}
-
-/// Takes what is gone out of the index at the fallback tag, and the tag with the last entry.
-async fn unlist(store: &Store, image: &Digest, gone: &[Digest]) -> Result<(), Error> {
-    let left = store.unlist_referrers(image, gone).await?;
-    if left.is_some_and(|left| left.is_empty()) {
-        let tag = fallback_tag(image)?;
-        if let Err(error) = store.remove_tag(&tag).await {
-            // An index that lists nothing says what is so.
-            tracing::debug!(%error, %tag, "an empty index stays");
-        }
-    }
-    Ok(())
 }

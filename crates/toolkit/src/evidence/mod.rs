@@ -21,7 +21,9 @@ use self::search::{Layer, Object, Search};
 pub struct Looking {
     /// The formats: both, unless a person narrowed it (rule L4).
     pub formats: Vec<Format>,
-    /// Largest bundle that is read, in bytes.
+    /// The tags of the legacy format that are read: `.sig`, and `.att` only where an attestation is wanted (rule L4).
+    pub tags: Vec<Attached>,
+    /// Largest bundle or attestation that is read, in bytes.
     pub bundle_bytes: u64,
     /// Most bytes of everything that is attached to one image, manifests included (rule L5).
     pub evidence_bytes: u64,
@@ -33,10 +35,20 @@ impl Default for Looking {
     fn default() -> Self {
         Self {
             formats: vec![Format::Legacy, Format::Bundle],
+            tags: vec![Attached::Signatures],
             bundle_bytes: BUNDLE_BYTES,
             evidence_bytes: EVIDENCE_BYTES,
             deadline: Duration::from_secs(VERIFY_SECONDS),
         }
+    }
+}
+
+impl Looking {
+    /// The same for attestations, and not for signatures.
+    #[must_use]
+    pub fn for_attestations(mut self) -> Self {
+        self.tags = vec![Attached::Attestations];
+        self
     }
 }
 
@@ -48,14 +60,16 @@ pub struct Found {
     pub evidence: Evidence,
     /// The manifest at the tag `.sig`, if there is one: who appends to it need not read it again.
     pub signature_tag: Option<Fetched>,
+    /// The same of the tag `.att`.
+    pub attestation_tag: Option<Fetched>,
 }
 
-/// Looks for the signatures of the image with this digest in `store`.
+/// Looks for the signatures, the attestations or both of the image with this digest in `store`.
 pub async fn look(store: &Store, image: &Digest, looking: &Looking) -> Found {
     let search = Search::new(store, image, looking);
-    let legacy = async {
-        if looking.formats.contains(&Format::Legacy) {
-            search.tag(Attached::Signatures).await
+    let tag = async |tag: Attached| {
+        if looking.formats.contains(&Format::Legacy) && looking.tags.contains(&tag) {
+            search.tag(tag).await
         } else {
             (Vec::new(), None)
         }
@@ -63,9 +77,12 @@ pub async fn look(store: &Store, image: &Digest, looking: &Looking) -> Found {
     let referrers = async {
         if looking.formats.contains(&Format::Bundle) { search.referrers().await } else { Vec::new() }
     };
-    let ((mut objects, signature_tag), referrers) = tokio::join!(legacy, referrers);
+    let (signatures, attestations) = (tag(Attached::Signatures), tag(Attached::Attestations));
+    let ((mut objects, signature_tag), (attestations, attestation_tag), referrers) =
+        tokio::join!(Box::pin(signatures), Box::pin(attestations), Box::pin(referrers));
+    objects.extend(attestations);
     objects.extend(referrers);
-    Found { evidence: evidence(objects, looking), signature_tag }
+    Found { evidence: evidence(objects, looking), signature_tag, attestation_tag }
 }
 
 /// Makes candidates of what was read. Each object's bytes go as soon as its candidate is made.
@@ -84,9 +101,10 @@ fn evidence(objects: Vec<Object>, looking: &Looking) -> Evidence {
 }
 
 fn candidate(layer: &Layer, looking: &Looking) -> Candidate {
-    if layer.descriptor.media_type == media_type::SIMPLE_SIGNING {
-        Candidate::legacy(layer.origin.clone(), &layer.descriptor, layer.bytes.to_vec())
-    } else {
-        Candidate::bundle(layer.origin.clone(), &layer.bytes, looking.bundle_bytes)
+    let (origin, bytes, limit) = (layer.origin.clone(), &layer.bytes, looking.bundle_bytes);
+    match layer.descriptor.media_type.as_str() {
+        media_type::SIMPLE_SIGNING => Candidate::legacy(origin, &layer.descriptor, bytes.to_vec()),
+        media_type::DSSE_ENVELOPE => Candidate::attestation(origin, &layer.descriptor, bytes, limit),
+        _ => Candidate::bundle(origin, bytes, limit),
     }
 }

@@ -226,11 +226,18 @@ impl<'a> Search<'a> {
     fn limit(&self, layer: &str) -> Option<u64> {
         if layer == media_type::SIMPLE_SIGNING {
             Some(SIMPLE_SIGNING_BYTES)
-        } else if media_type::is_bundle(layer) {
+        } else if media_type::is_bundle(layer)
+            || (layer == media_type::DSSE_ENVELOPE && self.wants_attestations())
+        {
             Some(self.looking.bundle_bytes)
         } else {
             None
         }
+    }
+
+    /// Rule L4.
+    fn wants_attestations(&self) -> bool {
+        self.looking.tags.contains(&Attached::Attestations)
     }
 
     async fn blob(&self, layer: &Descriptor) -> Result<Bytes, Error> {

@@ -11,6 +11,7 @@
     reason = "tests end at the line that found something"
 )]
 
+mod attesting;
 mod fixtures;
 mod network;
 mod requests;
