@@ -57,7 +57,17 @@ impl Session {
     /// Reads a public key.
     pub(crate) async fn public_key(&self, name: &str) -> Result<PublicKey, Fault> {
         let name: KeyName = name.parse()?;
-        Ok(waxseal::keys::public_key(&name, self.places()).await?)
+        waxseal::keys::public_key(&name, self.places()).await.map_err(|error| {
+            let fault = Fault::from(error);
+            // What is set for a registry does not hold for the server of a key.
+            match (&name, fault.code()) {
+                (KeyName::Https(_), "tls") => fault.hint(
+                    "the server of a key goes by the system's certificate authorities (SSL_CERT_FILE names others), \
+                     not by --registry-cacert or --allow-insecure-registry; or fetch the key and name the file",
+                ),
+                _ => fault,
+            }
+        })
     }
 
     /// Reads public keys to be trusted, each named as it was typed.

@@ -35,19 +35,19 @@ pub(crate) struct RegistryArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Registry options")]
 pub(crate) struct ConnectionArgs {
-    /// Certificate authorities of the registry, in PEM; only these are trusted
+    /// Certificate authorities of the registry and of whoever it leads to, in PEM; only these are trusted there
     #[arg(long, value_name = "FILE")]
     pub(crate) registry_cacert: Vec<PathBuf>,
-    /// Client certificate for the registry, in PEM
+    /// Client certificate for the registry itself, in PEM
     #[arg(long, value_name = "FILE", requires = "registry_client_key")]
     pub(crate) registry_client_cert: Option<PathBuf>,
     /// Key of the client certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "registry_client_cert")]
     pub(crate) registry_client_key: Option<PathBuf>,
-    /// Name that the registry's certificate must carry
+    /// Name that the certificate of the registry itself must carry
     #[arg(long, value_name = "NAME")]
     pub(crate) registry_server_name: Option<String>,
-    /// Accept any TLS certificate of the registry
+    /// Accept any TLS certificate of the registry itself, but not of a token service or a server that it leads to
     #[arg(long)]
     pub(crate) allow_insecure_registry: bool,
     /// Speak plain http to a registry that does not speak TLS (loopback may always)

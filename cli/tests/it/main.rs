@@ -22,6 +22,7 @@ mod keys;
 mod login;
 mod pages;
 mod passwords;
+mod registries;
 mod room;
 mod saving;
 mod small;

@@ -104,7 +104,8 @@ impl fmt::Display for KeyName {
 pub struct KeyPlaces<'a> {
     /// The environment.
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
-    /// The client that fetches `https://` keys.
+    /// The client that fetches `https://` keys, by the system's certificate authorities: nothing that it was told about
+    /// registries holds there.
     pub client: &'a Client,
 }
 

@@ -1,6 +1,8 @@
 //! Fetching one small file from an address that a person named: a public key at `https://`.
 //!
-//! No credentials, no redirect to anywhere else, TLS always: whoever can change the answer chooses the key.
+//! No credentials, no redirect to anywhere else, TLS always, by the system's certificate authorities: whoever can change
+//! the answer chooses the key. Nothing that was set for a registry holds here, its certificate authorities included: a
+//! registry must not be able to vouch for the key that its images are verified with.
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -24,7 +26,7 @@ impl Client {
         let until = Instant::now()
             .checked_add(shared.options.deadline)
             .ok_or_else(|| Error::new(ErrorKind::Configuration, "the deadline is too far ahead"))?;
-        let sent = shared.transport.send(Method::GET, &url, HeaderMap::new(), None, Some(until)).await;
+        let sent = shared.transport.send(None, Method::GET, &url, HeaderMap::new(), None, Some(until)).await;
         let mut response = sent.map_err(|failure| failure.error)?;
         let status = response.status();
         if status.is_redirection() {

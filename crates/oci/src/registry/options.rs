@@ -13,14 +13,18 @@ use crate::credential::{Credential, CredentialSources, Secret};
 pub struct ClientOptions {
     /// Where plain http may be spoken besides loopback (`--allow-http-registry`; rule C2).
     pub plain_http: PlainHttp,
-    /// Accept any TLS certificate (`--allow-insecure-registry`).
+    /// Accept any TLS certificate of a registry, at its own host and port (`--allow-insecure-registry`). Token services,
+    /// servers that it leads to and downloads are not meant.
     pub allow_insecure: bool,
-    /// The only certificate authorities that are trusted, each a PEM text of one or more certificates
-    /// (`--registry-cacert`). Empty: those of the system.
+    /// The only certificate authorities that are trusted for a registry, its token service and the servers that it leads
+    /// to, each a PEM text of one or more certificates (`--registry-cacert`). Empty: those of the system, which downloads
+    /// always go by.
     pub ca_certificates: Vec<Vec<u8>>,
-    /// The certificate that the client shows (`--registry-client-cert`, `--registry-client-key`).
+    /// The certificate that the client shows to a registry, at its own host and port (`--registry-client-cert`,
+    /// `--registry-client-key`).
     pub client_identity: Option<ClientIdentity>,
-    /// The name that certificates must carry, in place of the registry's host (`--registry-server-name`).
+    /// The name that a registry's certificate must carry in place of its host (`--registry-server-name`). The certificates
+    /// of token services and of servers that it leads to carry their own.
     pub server_name: Option<String>,
     /// Credentials that were given directly; they win over files.
     pub login: Option<Login>,

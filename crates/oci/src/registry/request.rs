@@ -299,8 +299,11 @@ impl Registry {
                 headers.insert(AUTHORIZATION, grant.header().clone());
             }
             let body = call.body()?;
-            let response =
-                self.shared().transport.send(call.method.clone(), &url, headers, body, until).await?;
+            let response = self
+                .shared()
+                .transport
+                .send(Some(&registry), call.method.clone(), &url, headers, body, until)
+                .await?;
             if registry.is_secure() && !left {
                 self.spoke_tls();
             }

@@ -136,8 +136,11 @@ impl Registry {
             if let Some((user, password)) = login.filter(|_| !left) {
                 headers.insert(AUTHORIZATION, Grant::basic(user, password)?.header().clone());
             }
-            let response =
-                self.shared().transport.send(Method::GET, &url, headers, None, Some(until)).await?;
+            let response = self
+                .shared()
+                .transport
+                .send(Some(&registry), Method::GET, &url, headers, None, Some(until))
+                .await?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
@@ -165,10 +168,12 @@ impl Registry {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let registry = self.origin()?;
+        let body = Some(form(question, token).into());
         let response = self
             .shared()
             .transport
-            .send(Method::POST, question.realm, headers, Some(form(question, token).into()), Some(until))
+            .send(Some(&registry), Method::POST, question.realm, headers, body, Some(until))
             .await?;
         if response.status().is_redirection() {
             return Err(Error::new(

@@ -4,6 +4,9 @@
 //! retries are not known here; cookies, compression and `Referer` are off. The proxies of the environment
 //! (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used, but never for loopback, and not together with a
 //! server name of one's own.
+//!
+//! What a person set for a registry holds for that registry alone ([`Peer`]): a token service, a server that it leads
+//! to, or the address of a key is another party, and whoever stands there must not gain from `--allow-insecure-registry`.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -37,6 +40,7 @@ pub(crate) struct Transport {
     pools: Mutex<HashMap<Pool, reqwest::Client>>,
 }
 
+/// What a person set about TLS.
 struct Tls {
     roots: Option<Vec<Certificate>>,
     identity: Option<Identity>,
@@ -44,9 +48,21 @@ struct Tls {
     server_name: Option<String>,
 }
 
+/// Who is spoken to, and so which settings hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    /// The registry that a person named, at its own host and port: every setting.
+    Registry,
+    /// Whoever that registry names, as a token service or by a redirect: its certificate authorities, nothing else.
+    Named,
+    /// A server that has nothing to do with a registry: none.
+    Other,
+}
+
 /// Connections that share a set-up.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Pool {
+    peer: Peer,
     secure: bool,
     loopback: bool,
     /// The host that is connected to under another name.
@@ -128,9 +144,11 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Sends one request and waits for the head of the answer. `until` is none where a body of any size is sent.
+    /// Sends one request and waits for the head of the answer. `registry` is the one on whose behalf it is sent; none
+    /// for an address that a person named. `until` is none where a body of any size is sent.
     pub(crate) async fn send(
         &self,
+        registry: Option<&Origin>,
         method: Method,
         url: &Url,
         mut headers: HeaderMap,
@@ -147,8 +165,17 @@ impl Transport {
             )
             .into());
         }
+        let peer = match registry {
+            Some(registry) if *registry == origin => Peer::Registry,
+            Some(_) => Peer::Named,
+            None => Peer::Other,
+        };
         let mut target = url.clone();
-        let aimed = self.tls.server_name.as_ref().filter(|name| origin.is_secure() && *name != origin.host());
+        let aimed = self
+            .tls
+            .server_name
+            .as_ref()
+            .filter(|name| peer == Peer::Registry && origin.is_secure() && *name != origin.host());
         if let Some(name) = aimed {
             let host = HeaderValue::from_str(&origin.authority()).map_err(|error| {
                 Error::new(ErrorKind::InvalidName, "a host that is no header value").caused_by(error)
@@ -159,6 +186,7 @@ impl Transport {
             })?;
         }
         let pool = Pool {
+            peer,
             secure: origin.is_secure(),
             loopback: is_loopback(origin.host()),
             aimed: aimed.map(|_| origin.host().to_owned()),
@@ -187,11 +215,12 @@ impl Transport {
             .referer(false)
             .connect_timeout(self.connect);
         if pool.secure {
-            builder = builder.tls_danger_accept_invalid_certs(self.tls.any_certificate);
-            if let Some(roots) = &self.tls.roots {
+            let own = pool.peer == Peer::Registry;
+            builder = builder.tls_danger_accept_invalid_certs(own && self.tls.any_certificate);
+            if let Some(roots) = self.tls.roots.as_ref().filter(|_| pool.peer != Peer::Other) {
                 builder = builder.tls_certs_only(roots.clone());
             }
-            if let Some(identity) = &self.tls.identity {
+            if let Some(identity) = self.tls.identity.as_ref().filter(|_| own) {
                 builder = builder.identity(identity.clone());
             }
         } else {

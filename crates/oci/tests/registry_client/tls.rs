@@ -9,9 +9,9 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use waxseal_core::Repository;
 use waxseal_core::reference::Tag;
 use waxseal_oci::registry::{ClientIdentity, PlainHttp};
-use waxseal_oci::{ErrorKind, Secret, Which};
+use waxseal_oci::{ClientOptions, ErrorKind, Secret, Which};
 
-use crate::stub::{Stub, client, found, reply, unreadable};
+use crate::stub::{Reply, Request, Stub, client, found, reply, unreadable};
 
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -116,6 +116,98 @@ async fn shows_a_client_certificate() {
     found(shown.manifest(&which()).await);
     let without = stub.registry_with(|options| options.ca_certificates.push(authority.pem()));
     assert!(matches!(unreadable(without.manifest(&which()).await), ErrorKind::Tls | ErrorKind::Transport));
+}
+
+/// A registry that leads elsewhere with what it is asked for, or asks for a token there.
+async fn leading(server: ServerConfig, elsewhere: &Stub, by_token: bool) -> Stub {
+    let address = format!("https://{}", elsewhere.host());
+    Stub::start_tls(server, move |request: &Request| match by_token {
+        true if request.authorization() == "Bearer good" => reply(200).body("{}"),
+        true => reply(401).header("WWW-Authenticate", format!("Bearer realm=\"{address}/token\"")),
+        false => reply(307).header("Location", format!("{address}/elsewhere")),
+    })
+    .await
+}
+
+fn token_or_manifest(request: &Request) -> Reply {
+    let is_token = request.target.starts_with("/token");
+    reply(200).body(if is_token { r#"{"token":"good"}"# } else { "{}" })
+}
+
+type Set<'a> = &'a dyn Fn(&mut ClientOptions);
+
+#[tokio::test]
+async fn what_is_set_for_a_registry_does_not_hold_where_it_leads() {
+    provider();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (_, pem, key) = ours.leaf("client");
+    let trusting = |options: &mut ClientOptions| options.ca_certificates.push(ours.pem());
+    let insecure = |options: &mut ClientOptions| options.allow_insecure = true;
+    let named = |options: &mut ClientOptions| {
+        trusting(options);
+        options.server_name = Some("r.example".to_owned());
+    };
+    let known = |options: &mut ClientOptions| {
+        trusting(options);
+        options.client_identity = Some(ClientIdentity::new(pem.clone(), Secret::new(key.serialize_pem())));
+    };
+    // What is set, the registry, where it leads, and whether that is reached.
+    let cases: [(&str, Set<'_>, ServerConfig, ServerConfig, bool); 8] = [
+        ("authority", &trusting, ours.server("127.0.0.1"), ours.server("127.0.0.1"), true),
+        ("authority", &trusting, ours.server("127.0.0.1"), theirs.server("127.0.0.1"), false),
+        ("insecure", &insecure, ours.server("r.example"), ours.server("127.0.0.1"), false),
+        ("insecure", &insecure, ours.server("r.example"), theirs.server("r.example"), false),
+        ("server name", &named, ours.server("r.example"), ours.server("127.0.0.1"), true),
+        ("server name", &named, ours.server("r.example"), ours.server("r.example"), false),
+        ("client", &known, ours.server_for_clients("127.0.0.1"), ours.server("127.0.0.1"), true),
+        ("client", &known, ours.server_for_clients("127.0.0.1"), ours.server_for_clients("127.0.0.1"), false),
+    ];
+    for (what, set, server, elsewhere, reached) in cases {
+        for by_token in [false, true] {
+            let elsewhere = Stub::start_tls(elsewhere.clone(), token_or_manifest).await;
+            let stub = leading(server.clone(), &elsewhere, by_token).await;
+            let looked = stub.registry_with(set).manifest(&which()).await;
+            assert!(!stub.requests().is_empty(), "{what} {by_token}: the registry itself was not reached");
+            if reached {
+                found(looked);
+            } else {
+                let kind = unreadable(looked);
+                assert!(matches!(kind, ErrorKind::Tls | ErrorKind::Transport), "{what} {by_token}: {kind:?}");
+            }
+            assert_eq!(elsewhere.requests().len(), usize::from(reached), "{what} {by_token}");
+        }
+    }
+    // At its own origin, a registry may lead where it likes.
+    let own = Stub::start_tls(ours.server("r.example"), |request| match request.target.as_str() {
+        "/elsewhere" => reply(200).body("{}"),
+        _ => reply(307).header("Location", "/elsewhere"),
+    })
+    .await;
+    found(own.registry_with(insecure).manifest(&which()).await);
+}
+
+#[tokio::test]
+async fn a_download_goes_by_nothing_that_is_set_for_a_registry() {
+    provider();
+    let authority = Authority::new();
+    let (_, pem, key) = authority.leaf("client");
+    let stub = secure(authority.server("127.0.0.1")).await;
+    let address = format!("https://{}/key.pub", stub.host());
+    let set: [Set<'_>; 3] = [
+        &|options| options.ca_certificates.push(authority.pem()),
+        &|options| options.allow_insecure = true,
+        &|options| {
+            options.allow_insecure = true;
+            options.server_name = Some("r.example".to_owned());
+            options.client_identity =
+                Some(ClientIdentity::new(pem.clone(), Secret::new(key.serialize_pem())));
+        },
+    ];
+    for set in set {
+        let error = client(set).download(&address, 100).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
+    }
+    assert_eq!(stub.count("GET", "key.pub"), 0);
 }
 
 #[tokio::test]
