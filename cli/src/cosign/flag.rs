@@ -45,6 +45,22 @@ pub(crate) enum Standing {
     },
 }
 
+/// When a variable stands in for a flag that was not typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// Always: `COSIGN_<FLAG>`.
+    Own,
+    /// Never: the variable of that name means something else.
+    Never,
+    /// Where none of `unless` was typed, and `with` is given, by a flag or by its own variable.
+    Where {
+        /// Flags, of ours too, that say the same in another way.
+        unless: &'static [&'static str],
+        /// The flag that it says nothing without.
+        with: Option<&'static str>,
+    },
+}
+
 /// A flag of cosign.
 #[derive(Clone, Copy)]
 pub(crate) struct Flag {
@@ -56,12 +72,22 @@ pub(crate) struct Flag {
     pub(crate) since: Since,
     /// A boolean that is true unless it is said to be false.
     pub(crate) default_true: bool,
+    pub(crate) variable: Variable,
     pub(crate) standing: Standing,
 }
 
 impl Flag {
     const fn new(name: &'static str, takes: Takes, standing: Standing) -> Self {
-        Self { name, aliases: &[], short: None, takes, since: Since::Both, default_true: false, standing }
+        Self {
+            name,
+            aliases: &[],
+            short: None,
+            takes,
+            since: Since::Both,
+            default_true: false,
+            variable: Variable::Own,
+            standing,
+        }
     }
 
     /// The same flag here.
@@ -119,15 +145,26 @@ impl Flag {
         self
     }
 
+    /// Set by a variable only there.
+    pub(crate) const fn set_where(mut self, variable: Variable) -> Self {
+        self.variable = variable;
+        self
+    }
+
     /// Whether this is the flag that was typed, without its dashes.
     pub(crate) fn is(&self, typed: &str) -> bool {
         self.name == typed || self.aliases.contains(&typed)
     }
 
-    /// The variable that sets it.
-    pub(crate) fn variable(&self) -> String {
-        format!("COSIGN_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    /// The name of the variable that sets it, if one does.
+    pub(crate) fn variable(&self) -> Option<String> {
+        (self.variable != Variable::Never).then(|| variable(self.name))
     }
+}
+
+/// The name of the variable of a flag.
+pub(crate) fn variable(flag: &str) -> String {
+    format!("COSIGN_{}", flag.to_ascii_uppercase().replace('-', "_"))
 }
 
 /// A command of cosign.

@@ -13,7 +13,7 @@ mod table;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use self::flag::{Flag, Standing, Takes, Verb};
+use self::flag::{Flag, Standing, Takes, Variable, Verb};
 use crate::fault::Fault;
 
 /// Whether the program was called by cosign's name, through a link.
@@ -198,9 +198,18 @@ impl Translation {
         let unset: Vec<_> = self.flags().filter(|flag| !self.seen.contains(&flag.name)).collect();
         // Flags have to stand before a `--`.
         let tail = self.out.iter().position(|argument| argument == "--").map(|at| self.out.split_off(at));
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let typed: Vec<String> = self.out.iter().filter_map(|argument| name_of(argument)).collect();
         for flag in unset {
-            let name = flag.variable();
-            if let Some(value) = variable(&name).filter(|value| !value.is_empty()) {
+            if let Variable::Where { unless, with } = flag.variable {
+                let said = |name: &str| typed.iter().any(|typed| typed == name);
+                let missing = with.is_some_and(|with| !said(with) && set(&flag::variable(with)).is_none());
+                if missing || unless.iter().any(|other| said(other)) {
+                    continue;
+                }
+            }
+            let Some(name) = flag.variable() else { continue };
+            if let Some(value) = set(&name) {
                 self.take(flag, &value, &name)?;
             }
         }
@@ -214,6 +223,12 @@ impl Translation {
         }
         Ok(())
     }
+}
+
+/// The name of a flag with two dashes, as it stands translated.
+fn name_of(argument: &OsStr) -> Option<String> {
+    let flag = argument.to_str()?.strip_prefix("--")?;
+    Some(flag.split_once('=').map_or(flag, |(name, _)| name).to_owned())
 }
 
 /// The words that cosign's flags take for true and false.
@@ -289,6 +304,53 @@ mod tests {
         );
         assert!(run("waxseal sign image", &[("COSIGN_REKOR_URL", "x")]).is_err());
         assert!(run("waxseal sign image", &[("COSIGN_DOCKER_MEDIA_TYPES", "1")]).is_err());
+    }
+
+    #[test]
+    fn the_password_of_a_key_is_no_password_of_a_registry() {
+        let set = [("COSIGN_PASSWORD", "canary"), ("COSIGN_USERNAME", "robot")];
+        assert_eq!(
+            run("waxseal login registry.example.com", &set).unwrap().join(" "),
+            "waxseal login registry.example.com --username=robot"
+        );
+        // A variable that means something of its own is no flag's, in any command.
+        let own = [
+            "COSIGN_PASSWORD",
+            "COSIGN_REPOSITORY",
+            "COSIGN_EXPERIMENTAL",
+            "COSIGN_DOCKER_MEDIA_TYPES",
+            "COSIGN_MAX_ATTACHMENT_SIZE",
+            "COSIGN_PKCS11_PIN",
+            "COSIGN_PKCS11_MODULE_PATH",
+            "COSIGN_PKCS11_IGNORE_CERTIFICATE",
+        ];
+        for verb in table::VERBS {
+            for flag in verb.flags().chain(table::ROOT).chain([&table::OFFLINE]) {
+                let name = flag.variable().unwrap_or_default();
+                assert!(!own.contains(&name.as_str()), "{} --{}", verb.words.join(" "), flag.name);
+            }
+        }
+    }
+
+    #[test]
+    fn credentials_that_were_typed_win_over_variables() {
+        let all = [
+            ("COSIGN_REGISTRY_USERNAME", "robot"),
+            ("COSIGN_REGISTRY_PASSWORD", "p"),
+            ("COSIGN_REGISTRY_TOKEN", "t"),
+        ];
+        let given = |line: &str, set: &[(&str, &str)]| {
+            let out = run(&format!("waxseal tree image{line}"), set).unwrap().join(" ");
+            out.strip_prefix("waxseal tree image").unwrap().replace("--registry-", "").trim().to_owned()
+        };
+        assert_eq!(given("", &all[..2]), "password=p username=robot");
+        assert_eq!(given("", &all[2..]), "token=t");
+        // Without a user, the password is nobody's.
+        assert_eq!(given("", &all[1..2]), "");
+        assert_eq!(given(" --registry-username me", &all[1..]), "username=me password=p");
+        assert_eq!(given(" --registry-username me --registry-password x", &all), "username=me password=x");
+        assert_eq!(given(" --registry-password-stdin", &all), "password-stdin username=robot");
+        assert_eq!(given(" --registry-token x", &all), "token=x");
     }
 
     #[test]

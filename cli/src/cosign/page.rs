@@ -21,7 +21,8 @@ the table that the program itself uses; a test parses every flag of it. The flag
 - *refused*: exit 2, with what to do instead.
 
 Booleans take `=true` and `=false`; one dash before a long name (`-key`) is understood. `COSIGN_<FLAG>` (as in `COSIGN_KEY`) stands in
-for a flag that was not typed. Where the program is called by the name `cosign`, `-a a=b,c=d` is two annotations and
+for a flag that was not typed; flags of a registry's credentials that were typed win over all such variables together, and
+`COSIGN_REGISTRY_PASSWORD` says nothing without a user. Where the program is called by the name `cosign`, `-a a=b,c=d` is two annotations and
 `--offline` has cosign's meaning (no log is asked); under its own name `-a` takes everything behind the first `=`, and
 `--offline` opens no socket at all.
 
@@ -33,7 +34,7 @@ on some paths). `attach signature` takes `--key`: what is attached is verified f
 
 | variable | here |
 | --- | --- |
-| `COSIGN_PASSWORD` | same; `WAXSEAL_PASSWORD` wins over it |
+| `COSIGN_PASSWORD` | same; `WAXSEAL_PASSWORD` wins over it. It is the password of a key: `login` does not read it (cosign's does) |
 | `COSIGN_REPOSITORY` | same, for every command alike |
 | `COSIGN_<FLAG>` | same as the flag |
 | `COSIGN_EXPERIMENTAL` | already so: nothing that it turned on depends on it here |

@@ -4,7 +4,7 @@
 //! test parses each flag.
 
 use super::flag::Takes::{Bool, Text};
-use super::flag::{Flag, Verb};
+use super::flag::{Flag, Variable, Verb};
 
 const KEYLESS: &str = "keyless signatures are not supported yet: sign and verify with keys (--key)";
 const NO_LOG: &str = "no transparency log is used with a key; leave the flag out";
@@ -38,10 +38,17 @@ const REGISTRY: &[Flag] = &[
     Flag::same("registry-cacert", Text),
     Flag::same("registry-client-cert", Text),
     Flag::same("registry-client-key", Text),
-    Flag::same("registry-password", Text),
+    Flag::same("registry-password", Text).set_where(Variable::Where {
+        unless: &["registry-password-stdin", "registry-token"],
+        with: Some("registry-username"),
+    }),
     Flag::same("registry-server-name", Text),
-    Flag::same("registry-token", Text),
-    Flag::same("registry-username", Text),
+    Flag::same("registry-token", Text).set_where(Variable::Where {
+        unless: &["registry-username", "registry-password", "registry-password-stdin"],
+        with: None,
+    }),
+    Flag::same("registry-username", Text)
+        .set_where(Variable::Where { unless: &["registry-token"], with: None }),
 ];
 
 /// Flags of keyless signing, and of the services around it.
@@ -269,7 +276,8 @@ const ATTACH_SIGNATURE: &[Flag] = &[
 ];
 
 const LOGIN: &[Flag] = &[
-    Flag::same("password", Text).short('p'),
+    // COSIGN_PASSWORD is the password of the signing key, and none of a registry's business.
+    Flag::same("password", Text).short('p').set_where(Variable::Never),
     Flag::same("password-stdin", Bool),
     Flag::same("username", Text).short('u'),
 ];
