@@ -50,6 +50,15 @@ pub(crate) enum Stdin {
     Taken,
 }
 
+/// How much of standard input is a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// One line: another password may follow.
+    Line,
+    /// Everything: some registries take a whole file for a password.
+    All,
+}
+
 impl PasswordArgs {
     /// The password of an existing key, asked once.
     pub(crate) fn existing(&self, what: &str, stdin: Stdin) -> Result<Password, Fault> {
@@ -120,9 +129,33 @@ fn from_file(path: &Path) -> Result<Password, Fault> {
     if bytes.len() as u64 > KEY_FILE_BYTES {
         return Err(Fault::configuration(format!("{} is too large for a password", path.display())));
     }
-    let end =
-        bytes.strip_suffix(b"\n").map_or(bytes.as_slice(), |line| line.strip_suffix(b"\r").unwrap_or(line));
-    Ok(Password::new(end.to_vec()))
+    Ok(Password::new(without_line_end(&bytes).to_vec()))
+}
+
+/// A password from standard input. One line end at its end is not part of it. Nothing at all is not the empty password:
+/// a pipeline that forgot its secret must not make an open key.
+pub(crate) fn from_standard_input(part: Part) -> Result<Zeroizing<String>, Fault> {
+    let mut stdin = std::io::stdin().lock().take(KEY_FILE_BYTES.saturating_add(1));
+    let mut text = Zeroizing::new(String::new());
+    let read = match part {
+        Part::Line => stdin.read_line(&mut text),
+        Part::All => stdin.read_to_string(&mut text),
+    };
+    let read = read.map_err(|error| Fault::configuration(format!("the password cannot be read: {error}")))?;
+    if read == 0 {
+        return Err(Fault::configuration("a password is needed, and none was given"));
+    }
+    if read as u64 > KEY_FILE_BYTES {
+        return Err(Fault::configuration("what stands on standard input is too long for a password"));
+    }
+    let end = without_line_end(text.as_bytes()).len();
+    text.truncate(end);
+    Ok(text)
+}
+
+/// A text without the line end at its end, if there is one.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\n").map_or(text, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 fn ask(prompt: &str, stdin: Stdin, hint: &str) -> Result<Password, Fault> {
@@ -150,18 +183,5 @@ fn ask_text(prompt: &str, stdin: Stdin, hint: &str) -> Result<Zeroizing<String>,
             Fault::usage("a password is needed, and standard input already brings something else").hint(hint)
         );
     }
-    let mut line = Zeroizing::new(String::new());
-    // Nothing at all is not the empty password: a pipeline that forgot its secret must not make an open key.
-    let limit = KEY_FILE_BYTES.saturating_add(1);
-    let read = std::io::stdin().lock().take(limit).read_line(&mut line).map_err(trouble)?;
-    if read == 0 {
-        return Err(Fault::configuration("a password is needed, and none was given").hint(hint));
-    }
-    if read as u64 == limit {
-        return Err(Fault::configuration("the line on standard input is too long for a password"));
-    }
-    let end =
-        line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).len();
-    line.truncate(end);
-    Ok(line)
+    from_standard_input(Part::Line).map_err(|fault| fault.hint(hint))
 }

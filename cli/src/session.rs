@@ -11,6 +11,7 @@ use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location
 
 use crate::args::registry::{ConnectionArgs, RegistryArgs};
 use crate::fault::Fault;
+use crate::password::{Part, from_standard_input};
 
 /// Largest file with certificates that is read, in bytes.
 const PEM_BYTES: u64 = 4 << 20;
@@ -122,14 +123,11 @@ fn login(args: &RegistryArgs) -> Result<Option<Login>, Fault> {
         (_, _, Some(token)) => Credential::RegistryToken(Secret::new(token.clone())),
         (Some(user), Some(password), None) => Credential::basic(user.clone(), Secret::new(password.clone())),
         (Some(user), None, None) if args.registry_password_stdin => {
-            let mut text = zeroize::Zeroizing::new(String::new());
-            std::io::stdin()
-                .lock()
-                .take(PEM_BYTES)
-                .read_to_string(&mut text)
-                .map_err(|error| Fault::file(Path::new("standard input"), "read", &error))?;
-            let password = text.trim_end_matches(['\r', '\n']);
-            Credential::basic(user.clone(), Secret::new(password.to_owned()))
+            let password = from_standard_input(Part::All)?;
+            if password.is_empty() {
+                return Err(Fault::configuration("the registry's password is empty"));
+            }
+            Credential::basic(user.clone(), Secret::new(password.as_str()))
         }
         (Some(_), None, None) => {
             return Err(Fault::usage("--registry-username needs a password")

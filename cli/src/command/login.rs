@@ -12,6 +12,7 @@ use crate::args::login::LoginArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output::{self, escape};
+use crate::password::{Part, from_standard_input};
 use crate::session::{options, sources};
 
 const HINT: &str = "give --username and --password-stdin, or set WAXSEAL_REGISTRY_PASSWORD";
@@ -96,18 +97,7 @@ fn user(args: &LoginArgs) -> Result<String, Fault> {
 fn password(args: &LoginArgs, user: &str) -> Result<Secret, Fault> {
     let text = if args.password_stdin {
         // A flag that was typed wins over a variable that happens to be set; clap cannot tell them apart.
-        let mut text = Zeroizing::new(String::new());
-        std::io::stdin()
-            .lock()
-            .take(KEY_FILE_BYTES)
-            .read_to_string(&mut text)
-            .map_err(|error| Fault::configuration(format!("the password cannot be read: {error}")))?;
-        let end = text
-            .strip_suffix('\n')
-            .map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line))
-            .len();
-        text.truncate(end);
-        text
+        from_standard_input(Part::All).map_err(|fault| fault.hint(HINT))?
     } else if let Some(password) = &args.password {
         Zeroizing::new(password.clone())
     } else if std::io::stdin().is_terminal() {

@@ -2,7 +2,7 @@
 
 use waxseal_testkit::{Behaviour, Match, Registry, fixtures};
 
-use crate::room::{Room, image};
+use crate::room::{Room, SECRET, image};
 
 #[test]
 fn the_server_of_a_key_goes_by_nothing_that_was_said_of_a_registry() {
@@ -24,4 +24,23 @@ fn the_server_of_a_key_goes_by_nothing_that_was_said_of_a_registry() {
     let room = room.variable("SSL_CERT_FILE", authority);
     room.run(&["verify", "--key", &address, &name]).ends(0);
     assert_eq!(keys.lines().len(), 1);
+}
+
+#[test]
+fn a_password_on_standard_input_is_read_by_one_rule() {
+    let registry = Registry::start().with_basic("robot", SECRET);
+    let name = image(&registry);
+    let room = Room::new();
+    let tree = ["tree", &name, "--registry-username", "robot", "--registry-password-stdin"];
+    let login = ["login", &registry.host(), "-u", "robot", "--password-stdin"];
+    for line in [&tree, &login] {
+        for end in ["", "\n", "\r\n"] {
+            room.pipe(format!("{SECRET}{end}"), line).ends(0);
+        }
+        // One line end is none of the password; a second one is.
+        room.pipe(format!("{SECRET}\n\n"), line).says("registry-unauthorized");
+        room.run(line).ends(4).says("none was given");
+        room.pipe("\n", line).ends(4).says("password is empty");
+        room.pipe(vec![b'x'; 1 << 20], line).ends(4).says("too long");
+    }
 }
