@@ -8,6 +8,7 @@ use waxseal::{Finding, Image};
 use waxseal_core::{PublicKey, Repository, TrustedKey};
 use waxseal_oci::registry::{AbsentStatus, ClientIdentity, Login, PlainHttp};
 use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, Secret};
+use zeroize::Zeroizing;
 
 use crate::args::registry::{ConnectionArgs, RegistryArgs};
 use crate::fault::Fault;
@@ -95,12 +96,13 @@ pub(crate) fn options(args: &ConnectionArgs, offline: bool) -> Result<ClientOpti
         options.plain_http = PlainHttp::Every;
     }
     for path in &args.registry_cacert {
-        options.ca_certificates.push(file(path)?);
+        options.ca_certificates.push(file(path)?.to_vec());
     }
     if let (Some(certificate), Some(key)) = (&args.registry_client_cert, &args.registry_client_key) {
-        let key = String::from_utf8(file(key)?)
+        let bytes = file(key)?;
+        let text = std::str::from_utf8(&bytes)
             .map_err(|_| Fault::configuration(format!("{} is not PEM", key.display())))?;
-        options.client_identity = Some(ClientIdentity::new(file(certificate)?, Secret::new(key)));
+        options.client_identity = Some(ClientIdentity::new(file(certificate)?.to_vec(), Secret::new(text)));
     }
     options.server_name.clone_from(&args.registry_server_name);
     options.credentials = sources();
@@ -154,11 +156,19 @@ pub(crate) fn sources() -> CredentialSources {
     sources
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
+/// A file of certificates or of a client's key, whole: part of it could be other authorities than were meant.
+fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(path)
-        .and_then(|file| file.take(PEM_BYTES).read_to_end(&mut bytes))
+        .and_then(|file| file.take(PEM_BYTES.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| Fault::file(path, "read", &error))?;
+    if bytes.len() as u64 > PEM_BYTES {
+        return Err(Fault::configuration(format!(
+            "{} is larger than {PEM_BYTES} bytes: too large for certificates",
+            path.display()
+        ))
+        .hint("name a file with the certificates of the registry alone"));
+    }
     Ok(bytes)
 }
 

@@ -44,3 +44,35 @@ fn a_password_on_standard_input_is_read_by_one_rule() {
         room.pipe(vec![b'x'; 1 << 20], line).ends(4).says("too long");
     }
 }
+
+#[test]
+fn a_file_of_certificates_is_read_whole_or_not_at_all() {
+    let registry = Registry::start_tls();
+    let name = image(&registry);
+    let room = Room::new();
+    let most = 4 << 20;
+    for (bytes, code) in [(most, 0), (most + 1, 4)] {
+        let mut authority = registry.ca_pem().as_bytes().to_vec();
+        authority.resize(bytes, b'\n');
+        let file = room.write("ca.pem", &authority);
+        let run = room.run(&["tree", &name, "--registry-cacert", &file]).ends(code);
+        assert_eq!(run.stderr.contains("too large for certificates"), code == 4, "{run}");
+    }
+    // The same for the certificate and the key of the client.
+    let registry = Registry::start_mutual_tls();
+    let name = image(&registry);
+    let authority = room.write("ca.pem", registry.ca_pem());
+    let (certificate, key) = registry.client_pem();
+    for (certificate_bytes, key_bytes, code) in [(most, most, 0), (most + 1, most, 4), (most, most + 1, 4)] {
+        let padded = |name: &str, text: &str, bytes: usize| {
+            let mut text = text.as_bytes().to_vec();
+            text.resize(bytes, b'\n');
+            room.write(name, text)
+        };
+        let certificate = padded("home/client.pem", certificate, certificate_bytes);
+        let key = padded("home/client.key", key, key_bytes);
+        let mut arguments = vec!["tree", &name, "--registry-cacert", &authority];
+        arguments.extend(["--registry-client-cert", &certificate, "--registry-client-key", &key]);
+        room.run(&arguments).ends(code);
+    }
+}
