@@ -1,5 +1,6 @@
 //! What the commands share: the client, made from flags and environment, and the keys.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use waxseal::keys::{KeyName, KeyPlaces};
 use waxseal::{Finding, Image};
 use waxseal_core::{PublicKey, Repository, TrustedKey};
 use waxseal_oci::registry::{AbsentStatus, ClientIdentity, Login, PlainHttp};
-use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, Secret};
+use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, RegistryName, Secret};
 use zeroize::Zeroizing;
 
 use crate::args::registry::{ConnectionArgs, RegistryArgs};
@@ -25,10 +26,37 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes flags and environment; nothing is contacted.
-    pub(crate) fn new(args: &RegistryArgs, offline: bool, identity: Option<&str>) -> Result<Self, Fault> {
+    /// Takes flags and environment; nothing is contacted. `names` are all names of images that the command was given:
+    /// credentials from flags are for the one registry that they and the repository of signatures are of.
+    pub(crate) fn new<N: AsRef<str>>(
+        args: &RegistryArgs,
+        offline: bool,
+        identity: Option<&str>,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<Self, Fault> {
+        // What is no name is told by whoever reads it.
+        let locations = names.into_iter().filter_map(|name| name.as_ref().parse::<Location>().ok());
+        let registries = locations.filter_map(|location| match location {
+            Location::Registry(name) => Some(RegistryName::from(name.repository())),
+            _ => None,
+        });
+        Self::of(args, offline, identity, registries)
+    }
+
+    /// The same for a command that names registries.
+    pub(crate) fn of(
+        args: &RegistryArgs,
+        offline: bool,
+        identity: Option<&str>,
+        registries: impl IntoIterator<Item = RegistryName>,
+    ) -> Result<Self, Fault> {
         let mut options = options(&args.connection, offline)?;
-        options.login = login(args)?;
+        let mut finding = Finding::default();
+        finding.evidence_repository =
+            repository(args.signature_repository.as_deref(), "--signature-repository")?;
+        finding.identity = repository(identity, "--identity")?;
+        let evidence = finding.evidence_repository.as_ref().map(RegistryName::from);
+        options.login = login(args, registries.into_iter().chain(evidence))?;
         for text in &args.absent_status {
             let (registry, status) = match text.split_once('=') {
                 Some((registry, status)) => (Some(registry.to_owned()), status),
@@ -39,16 +67,12 @@ impl Session {
                 .map_err(|_| Fault::usage(format!("--absent-status {text}: expected 403 or HOST=403")))?;
             options.absent_statuses.push(AbsentStatus::new(registry, status));
         }
-        let mut finding = Finding::default();
-        finding.evidence_repository =
-            repository(args.signature_repository.as_deref(), "--signature-repository")?;
-        finding.identity = repository(identity, "--identity")?;
         Ok(Self { client: Client::new(options)?, finding })
     }
 
     /// A session without a registry, for commands that have only keys and files.
     pub(crate) fn without_registry(offline: bool) -> Result<Self, Fault> {
-        Self::new(&RegistryArgs::default(), offline, None)
+        Self::of(&RegistryArgs::default(), offline, None, [])
     }
 
     /// Resolves an image's name.
@@ -120,30 +144,82 @@ fn repository(text: Option<&str>, flag: &str) -> Result<Option<Repository>, Faul
     text.parse().map(Some).map_err(|error| Fault::usage(format!("{flag} {text}: {error}")))
 }
 
-fn login(args: &RegistryArgs) -> Result<Option<Login>, Fault> {
-    let credential = match (&args.registry_username, &args.registry_password, &args.registry_token) {
-        (_, _, Some(token)) => Credential::RegistryToken(Secret::new(token.clone())),
-        (Some(user), Some(password), None) => Credential::basic(user.clone(), Secret::new(password.clone())),
-        (Some(user), None, None) if args.registry_password_stdin => {
+/// Credentials from flags and variables, for the one registry that everything is named of. They would be sent to each
+/// of several, and one of those may be nobody's friend.
+fn login(
+    args: &RegistryArgs,
+    registries: impl Iterator<Item = RegistryName>,
+) -> Result<Option<Login>, Fault> {
+    let Some(given) = given(args)? else { return Ok(None) };
+    let names: BTreeSet<String> = registries.map(|registry| registry.to_string()).collect();
+    let mut names = names.into_iter();
+    let (first, second) = (names.next(), names.next());
+    let Some(registry) = first else {
+        // Nothing is asked of a registry, so the credentials stay where they are.
+        return Ok(None);
+    };
+    if let Some(other) = second {
+        return Err(Fault::usage(format!(
+            "one password or token would be sent to different registries: {registry} and {other}"
+        ))
+        .hint(
+            "log in to each with `waxseal login REGISTRY`, and leave --registry-username, --registry-token and \
+             WAXSEAL_REGISTRY_TOKEN out; COSIGN_REPOSITORY counts as a registry too",
+        ));
+    }
+    let credential = match given {
+        Given::Token(token) => Credential::RegistryToken(Secret::new(token.clone())),
+        Given::Password(user, password) => Credential::basic(user.clone(), Secret::new(password.clone())),
+        Given::Stdin(user) => {
             let password = from_standard_input(Part::All)?;
             if password.is_empty() {
                 return Err(Fault::configuration("the registry's password is empty"));
             }
             Credential::basic(user.clone(), Secret::new(password.as_str()))
         }
-        (Some(_), None, None) => {
-            return Err(Fault::usage("--registry-username needs a password")
-                .hint("give --registry-password-stdin, or WAXSEAL_REGISTRY_PASSWORD"));
-        }
-        (None, Some(_), None) => {
-            return Err(Fault::usage("--registry-password needs --registry-username"));
-        }
-        (None, None, None) if args.registry_password_stdin => {
-            return Err(Fault::usage("--registry-password-stdin needs --registry-username"));
-        }
-        (None, None, None) => return Ok(None),
     };
-    Ok(Some(Login::new(None, credential)))
+    Ok(Some(Login::new(Some(registry), credential)))
+}
+
+/// Which credentials were given.
+enum Given<'a> {
+    Token(&'a String),
+    Password(&'a String, &'a String),
+    Stdin(&'a String),
+}
+
+/// What was typed wins over a variable that happens to be set: a token over the variable of a password, a user over
+/// the variable of a token. The variable of a password says nothing without a user.
+fn given(args: &RegistryArgs) -> Result<Option<Given<'_>>, Fault> {
+    let (typed, stdin) = (args.typed, args.registry_password_stdin);
+    let user = args.registry_username.as_ref();
+    let filled = |text: &&String| !text.is_empty();
+    let token = args
+        .registry_token
+        .as_ref()
+        .filter(|token| typed.token || (filled(token) && user.is_none() && !typed.password && !stdin));
+    let password =
+        args.registry_password.as_ref().filter(|password| typed.password || (filled(password) && !stdin));
+    if typed.token && (user.is_some() || typed.password || stdin) {
+        return Err(Fault::usage(
+            "--registry-token takes the place of a user and a password: give one of them",
+        ));
+    }
+    if typed.password && stdin {
+        return Err(Fault::usage("the registry's password is given twice: as a flag, and on standard input"));
+    }
+    match (token, user, password) {
+        (Some(token), ..) => Ok(Some(Given::Token(token))),
+        (None, Some(user), _) if stdin => Ok(Some(Given::Stdin(user))),
+        (None, Some(user), Some(password)) => Ok(Some(Given::Password(user, password))),
+        (None, Some(_), None) => Err(Fault::usage("--registry-username needs a password")
+            .hint("give --registry-password-stdin, or WAXSEAL_REGISTRY_PASSWORD")),
+        (None, None, _) if stdin => Err(Fault::usage("--registry-password-stdin needs --registry-username")),
+        (None, None, Some(_)) if typed.password => {
+            Err(Fault::usage("--registry-password needs --registry-username"))
+        }
+        (None, None, _) => Ok(None),
+    }
 }
 
 pub(crate) fn sources() -> CredentialSources {

@@ -36,7 +36,7 @@ async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fa
     let password = ("the registry's password", args.registry.registry_password_stdin);
     standard_input(keys.chain([signature, password]))?;
     let material = material(args)?;
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut job = Attaching::new(session.trusted(&args.key).await?, Timestamp::now());
     if args.allow_example_keys {
         job.verifier = Verifier::new().allow_example_keys();

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &CleanArgs, offline: bool) -> Result<Exit, Fault> 
         return Err(Fault::usage("what is removed is gone for good, and there is nobody to ask")
             .hint("give --force (-f) to remove it without a question"));
     }
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut image = session.image(&args.image).await?;
     image.manifest().await?;
     let plan = Cleaning::new(what(args.what)).plan(&image).await?;

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
-use waxseal::copy::{CopiedImage, Copying, other_registry};
+use waxseal::copy::{CopiedImage, Copying};
 use waxseal_core::Platform;
-use waxseal_oci::Location;
 use waxseal_oci::transfer::{Conflict, Options, Platforms, Progress};
 
 use crate::args::copy::{CopyArgs, CopyOutput, OnlyKind};
@@ -19,8 +18,8 @@ use crate::session::{Session, location};
 /// Copies an image with everything that hangs on it.
 pub(crate) async fn run(args: &CopyArgs, offline: bool) -> Result<Exit, Fault> {
     let (from, to) = (location(&args.source)?, location(&args.destination)?);
-    check(args, &from, &to)?;
-    let session = Session::new(&args.registry, offline, None)?;
+    check(args)?;
+    let session = Session::new(&args.registry, offline, None, [&args.source, &args.destination])?;
     let bar = Arc::new(Bar::new("copying"));
     let mut job = Copying::default();
     job.keep_tag = !args.only.is_empty();
@@ -69,7 +68,7 @@ pub(super) fn report(copied: &CopiedImage, done: &str, output: CopyOutput) -> Re
     Ok(())
 }
 
-fn check(args: &CopyArgs, from: &Location, to: &Location) -> Result<(), Fault> {
+fn check(args: &CopyArgs) -> Result<(), Fault> {
     let missing = OnlyKind::ALL.iter().any(|kind| !args.only.contains(kind));
     if !args.only.is_empty() && missing {
         return Err(Fault::usage(
@@ -77,13 +76,6 @@ fn check(args: &CopyArgs, from: &Location, to: &Location) -> Result<(), Fault> {
              alike, and a part of the evidence can turn a verdict around",
         )
         .hint("leave --only out: what is at the destination already is not sent again"));
-    }
-    let given = args.registry.registry_username.is_some() || args.registry.registry_token.is_some();
-    if given && other_registry(from, to) {
-        return Err(Fault::usage(
-            "source and destination are different registries: one password would be sent to both",
-        )
-        .hint("log in to each with `docker login REGISTRY`, and leave the registry flags out"));
     }
     Ok(())
 }

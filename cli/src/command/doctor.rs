@@ -24,7 +24,12 @@ pub(crate) async fn run(args: &DoctorArgs, offline: bool) -> Result<Exit, Fault>
         return Err(Fault::usage("--write needs a repository to write to")
             .hint("name one that is for trials: REGISTRY/REPOSITORY"));
     }
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::of(
+        &args.registry,
+        offline,
+        None,
+        doctor.second.iter().map(RegistryName::from).chain([doctor.registry.clone()]),
+    )?;
     let report = Box::pin(doctor.examine(&session.client)).await.map_err(|error| {
         use waxseal::ErrorKind::Store;
         use waxseal_oci::ErrorKind::{Forbidden, Unauthorized};

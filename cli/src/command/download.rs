@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &DownloadArgs, offline: bool) -> Result<Exit, Faul
 }
 
 async fn signature(args: &DownloadSignatureArgs, offline: bool) -> Result<Exit, Fault> {
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let platform = args
         .platform
         .as_ref()

@@ -14,7 +14,7 @@ use crate::session::{Session, location};
 /// Loads the image of a directory, with everything that hangs on it.
 pub(crate) async fn run(args: &LoadArgs, offline: bool) -> Result<Exit, Fault> {
     let to = location(&args.image)?;
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let bar = Arc::new(Bar::new("loading"));
     let mut job = Loading::default();
     job.options = options(None, args.force, &bar)?;

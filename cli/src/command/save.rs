@@ -14,7 +14,7 @@ use crate::session::{Session, location};
 /// Saves an image with everything that hangs on it in a directory.
 pub(crate) async fn run(args: &SaveArgs, offline: bool) -> Result<Exit, Fault> {
     let from = location(&args.image)?;
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let bar = Arc::new(Bar::new("saving"));
     let mut job = Saving::default();
     job.options = options(args.platform.as_deref(), args.force, &bar)?;

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
     let keys = args.key.iter().map(|key| ("a key", key == "-"));
     let password = ("the registry's password", args.registry.registry_password_stdin);
     let stdin = standard_input(keys.chain([password]))?;
-    let session = Session::new(&args.registry, offline, args.identity.as_deref())?;
+    let session = Session::new(&args.registry, offline, args.identity.as_deref(), &args.images)?;
     let mut job = Signing::new(Timestamp::now());
     job.formats = args.format.formats();
     job.annotations = annotations(&args.annotations)?;

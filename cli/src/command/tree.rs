@@ -8,7 +8,7 @@ use crate::session::Session;
 
 /// Lists what hangs on an image.
 pub(crate) async fn run(args: &TreeArgs, offline: bool) -> Result<Exit, Fault> {
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut image = session.image(&args.image).await?;
     let tree = waxseal::tree(&mut image).await?;
     match args.output {

@@ -10,7 +10,7 @@ use crate::session::Session;
 
 /// Prints the name of the tag at which something attached stands, as cosign spells it.
 pub(crate) async fn run(args: &TriangulateArgs, offline: bool) -> Result<Exit, Fault> {
-    let session = Session::new(&args.registry, offline, None)?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let image = session.image(&args.image).await?;
     let kind = match args.kind {
         TriangulateType::Digest => {

@@ -21,7 +21,8 @@ use crate::session::{CONCURRENT_IMAGES, Session};
 pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
     let keys = args.key.iter().map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
-    let session = Session::new(&args.registry, offline, args.identity.as_deref())?;
+    let names: Vec<_> = args.images.iter().map(|name| local(name, args.local_image)).collect();
+    let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
     let job = verification(args, &session).await?;
     let form = args.output.unwrap_or(if output::stdout_is_terminal() && !as_cosign {
         VerifyOutput::Text
@@ -34,7 +35,6 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
         }
         None => None,
     };
-    let names: Vec<_> = args.images.iter().map(|name| local(name, args.local_image)).collect();
     let mut verdicts = stream::iter(names)
         .map(|name| {
             let (session, job) = (&session, &job);

@@ -133,7 +133,7 @@ fn one_password_is_not_sent_to_two_registries() {
     command.args(["copy", "--registry-username", "robot", &source, &target]);
     let refused = room.end(command.env("WAXSEAL_REGISTRY_PASSWORD", "first"));
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert!(refused.stderr.contains("docker login") && !refused.stderr.contains("first"), "{refused:?}");
+    assert!(refused.stderr.contains("waxseal login") && !refused.stderr.contains("first"), "{refused:?}");
     assert_eq!(to.requests().len() + from.requests().len(), 0);
     // Within one registry it is meant.
     let mut command = room.waxseal();

@@ -2,7 +2,7 @@
 
 use waxseal_testkit::{Behaviour, Match, Registry, fixtures};
 
-use crate::room::{Room, SECRET, image};
+use crate::room::{Room, SECRET, image, oci, pushed};
 
 #[test]
 fn the_server_of_a_key_goes_by_nothing_that_was_said_of_a_registry() {
@@ -24,6 +24,104 @@ fn the_server_of_a_key_goes_by_nothing_that_was_said_of_a_registry() {
     let room = room.variable("SSL_CERT_FILE", authority);
     room.run(&["verify", "--key", &address, &name]).ends(0);
     assert_eq!(keys.lines().len(), 1);
+}
+
+#[test]
+fn credentials_from_flags_are_for_one_registry() {
+    let (ours, theirs) = (Registry::start().with_basic("robot", SECRET), Registry::start());
+    pushed(&ours, "app");
+    pushed(&theirs, "app");
+    let (own, foreign) = (ours.image("app", "1.0"), theirs.image("app", "1.0"));
+    let signatures = format!("{}/signatures", theirs.host());
+    let room = Room::new().variable("WAXSEAL_REGISTRY_PASSWORD", SECRET);
+    room.keys("p256");
+    let user = ["--registry-username", "robot"];
+    let token = ["--registry-token", SECRET];
+    for credentials in [user, token] {
+        for line in [
+            &["verify", "--key", "p256.pub", &own, &foreign][..],
+            &["sign", "--key", "p256.key", "--password-file", "p256.password", &own, &foreign],
+            &["copy", &own, &foreign],
+            &["doctor", &own, "--write", "--second-repository", &signatures],
+            &["tree", &own, "--signature-repository", &signatures],
+            &["attach", "signature", "--key", "p256.pub", "--bundle", "p256.pub", &own]
+                .iter()
+                .chain(&["--signature-repository", &signatures])
+                .copied()
+                .collect::<Vec<_>>(),
+        ] {
+            let mut arguments = line.to_vec();
+            arguments.extend(credentials);
+            room.run(&arguments).ends(2).prints_nothing().says_each(&[
+                "different registries",
+                &ours.host(),
+                &theirs.host(),
+                "waxseal login",
+            ]);
+        }
+    }
+    // The same by the variable of a token.
+    let with_token = Room::new().variable("WAXSEAL_REGISTRY_TOKEN", SECRET);
+    with_token.run(&["copy", &own, &foreign]).ends(2).says("WAXSEAL_REGISTRY_TOKEN");
+    assert_eq!((ours.lines(), theirs.lines()), (Vec::new(), Vec::new()));
+    // Several names of one registry, and names that stand in none, are one.
+    let layout = oci(&room.path("layout"), "1.0");
+    let there = format!("{}/signatures", ours.host());
+    let ok = |line: &[&str]| {
+        let mut arguments = line.to_vec();
+        arguments.extend(user);
+        room.ok(&arguments);
+    };
+    ok(&["copy", &own, &ours.image("copy", "1.0")]);
+    ok(&["copy", &own, &layout]);
+    ok(&["tree", &own, "--signature-repository", &there]);
+    ok(&["sign", "--key", "p256.key", "--password-file", "p256.password", &own]);
+    ok(&["verify", "--key", "p256.pub", &own, &own]);
+    // Without credentials from flags, any two will do.
+    room.run(&["tree", &foreign, "--signature-repository", &there]).ends(3);
+}
+
+#[test]
+fn a_flag_that_was_typed_wins_over_a_variable() {
+    let open = Registry::start();
+    let closed = Registry::start().with_basic("robot", SECRET);
+    let (public, name) = (image(&open), image(&closed));
+    let user = ["--registry-username", "robot"];
+    let password_stdin = "--registry-password-stdin";
+    for (variable, value) in [
+        ("WAXSEAL_REGISTRY_PASSWORD", "canary-other"),
+        ("WAXSEAL_REGISTRY_TOKEN", "canary-other"),
+        ("COSIGN_REGISTRY_PASSWORD", "canary-other"),
+        ("COSIGN_REGISTRY_TOKEN", "canary-other"),
+        ("WAXSEAL_REGISTRY_PASSWORD", ""),
+        ("WAXSEAL_REGISTRY_TOKEN", ""),
+    ] {
+        let room = Room::new().variable(variable, value);
+        // Alone, it is in nobody's way.
+        room.run(&["tree", &public]).ends(0);
+        room.pipe(SECRET, &["tree", &name, user[0], user[1], password_stdin]).ends(0);
+        room.run(&["tree", &name, user[0], user[1], "--registry-password", SECRET]).ends(0);
+        // What is no token of that registry is refused by it, not by the parser.
+        room.run(&["tree", &name, "--registry-token", "canary-token"]).ends(3);
+    }
+    let room = Room::new().variable("WAXSEAL_REGISTRY_PASSWORD", SECRET);
+    room.run(&["tree", &name, user[0], user[1]]).ends(0);
+    room.run(&["tree", &name]).ends(3).says("registry-unauthorized");
+    // What was typed has to make sense.
+    let room = Room::new();
+    for (flags, words) in [
+        (&["--registry-password", SECRET][..], "needs --registry-username"),
+        (&[password_stdin], "needs --registry-username"),
+        (&user, "needs a password"),
+        (&[user[0], user[1], "--registry-password", SECRET, password_stdin], "given twice"),
+        (&[user[0], user[1], "--registry-token", SECRET], "give one of them"),
+        (&["--registry-password", SECRET, "--registry-token", SECRET], "give one of them"),
+        (&[password_stdin, "--registry-token", SECRET], "give one of them"),
+    ] {
+        let mut arguments = vec!["tree", &name];
+        arguments.extend(flags);
+        room.run(&arguments).ends(2).says(words);
+    }
 }
 
 #[test]

@@ -115,13 +115,3 @@ async fn tag(image: &Image, to: &Location) -> Result<Option<Tag>, Error> {
     }
     Ok(image.tag().cloned())
 }
-
-/// Whether two names stand in registries of different hosts: one password is not meant for both.
-pub fn other_registry(from: &Location, to: &Location) -> bool {
-    match (from, to) {
-        (Location::Registry(from), Location::Registry(to)) => {
-            from.repository().api_host() != to.repository().api_host()
-        }
-        _ => false,
-    }
-}
