@@ -20,6 +20,7 @@ pub mod image;
 pub mod layout;
 pub mod registry;
 pub mod rng;
+mod serving;
 
 pub use image::{BuiltImage, ImageBuilder, IndexBuilder};
 pub use registry::{Behaviour, Match, Registry};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::Answer;
 use super::route::{Route, query, query_all};
 use super::server::{Call, State};
 use super::settings::{Access, Settings};
+use crate::serving::answer::Answer;
 
 /// The name that the registry gives itself in a challenge.
 const SERVICE: &str = "waxseal-testkit";

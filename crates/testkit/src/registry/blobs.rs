@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use waxseal_core::Digest;
 
-use super::answer::Answer;
 use super::server::Call;
 use super::settings::Settings;
 use super::store::Store;
+use crate::serving::answer::Answer;
 
 pub(super) fn answer(
     store: &mut Store,

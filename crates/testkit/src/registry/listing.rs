@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use waxseal_core::Digest;
 use waxseal_core::media_type::OCI_INDEX;
 
-use super::answer::Answer;
 use super::route::{percent_encode, query};
 use super::server::{Call, not_found};
 use super::settings::Settings;
 use super::store::Store;
+use crate::serving::answer::Answer;
 
 pub(super) fn base(call: &Call) -> Answer {
     if call.is_read() {

@@ -1,32 +1,30 @@
 //! Rules at work: some answer in place of the registry, the others change its honest answer.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use waxseal_core::Digest;
 use waxseal_core::media_type::{BUNDLE_V03, OCI_INDEX, OCI_MANIFEST};
 
-use super::answer::{Answer, Delivery};
 use super::listing::index;
 use super::route::{Route, query};
-use super::rule::Behaviour;
-use super::server::{Call, State, honest, pause};
+use super::server::{Call, State, honest};
+use crate::serving::answer::Answer;
+use crate::serving::lies;
+use crate::serving::rule::Behaviour;
+use crate::serving::server::pause;
 
 /// The answer to a request that was let in.
 pub(super) async fn answer(state: &State, call: &Call) -> Answer {
-    let lies: Vec<(Behaviour, u32)> = state
+    let told: Vec<(Behaviour, u32)> = state
         .rules
         .lock()
         .unwrap()
         .iter_mut()
         .filter_map(|rule| rule.apply(&call.method, &call.path))
         .collect();
-    let wait =
-        lies.iter().map(|(lie, _)| if let Behaviour::Delay(time) = lie { *time } else { Duration::ZERO });
-    pause(wait.sum()).await;
-    let instead = lies.iter().find_map(|(lie, before)| instead(state, call, lie, *before));
+    pause(lies::delay(&told)).await;
+    let instead = told.iter().find_map(|(lie, before)| instead(state, call, lie, *before));
     let mut answer = instead.unwrap_or_else(|| honest(state, call));
-    for (lie, _) in &lies {
+    for (lie, _) in &told {
         change(state, call, lie, &mut answer);
     }
     answer
@@ -34,28 +32,6 @@ pub(super) async fn answer(state: &State, call: &Call) -> Answer {
 
 fn instead(state: &State, call: &Call, lie: &Behaviour, before: u32) -> Option<Answer> {
     match lie {
-        Behaviour::Status { code, headers, body } => {
-            let mut answer = Answer::new(*code);
-            answer.headers.clone_from(headers);
-            answer.body = body.clone();
-            Some(answer)
-        }
-        Behaviour::StatusTimes { code, .. } => Some(Answer::error(*code, "UNKNOWN", "as the test asked for")),
-        Behaviour::RetryAfter { code, value } => {
-            Some(Answer::error(*code, "TOOMANYREQUESTS", "later").header("Retry-After", value))
-        }
-        Behaviour::Redirect { status, location } => Some(Answer::new(*status).header("Location", location)),
-        Behaviour::RedirectLoop => Some(Answer::new(307).header("Location", call.path_and_query())),
-        Behaviour::ResetConnection => {
-            let mut answer = Answer::new(200);
-            answer.delivery = Delivery::Reset;
-            Some(answer)
-        }
-        Behaviour::Raw(raw) => {
-            let mut answer = Answer::new(200);
-            answer.delivery = Delivery::Raw(raw.clone());
-            Some(answer)
-        }
         Behaviour::TagFlips(first, later) => {
             let Route::Manifest { repository, .. } = &call.route else { return None };
             let digest = if before == 0 { first } else { later };
@@ -77,21 +53,13 @@ fn instead(state: &State, call: &Call, lie: &Behaviour, before: u32) -> Option<A
             Some(Answer::json(200, OCI_INDEX, &index(&made_up(number..number + 1))).header("Link", next))
         }
         Behaviour::ReferrersMany(count) => Some(Answer::json(200, OCI_INDEX, &index(&made_up(0..*count)))),
-        _ => None,
+        other => lies::instead(other, &call.path_and_query()),
     }
 }
 
 fn change(state: &State, call: &Call, lie: &Behaviour, answer: &mut Answer) {
     match lie {
         Behaviour::WrongDigestHeader => answer.set("Docker-Content-Digest", Digest::of("another object")),
-        Behaviour::OtherBody(body) if answer.is_success() => answer.body = body.clone(),
-        Behaviour::TruncateAt(at) => answer.delivery = Delivery::TruncateAt(*at),
-        Behaviour::Endless => answer.delivery = Delivery::Endless,
-        Behaviour::Slow(interval) => answer.delivery = Delivery::Slow(*interval),
-        Behaviour::ContentLengthLie(length) => answer.delivery = Delivery::LengthLie(*length),
-        Behaviour::WrongContentType(content_type) => answer.set("Content-Type", content_type),
-        Behaviour::Header(name, value) => answer.set(name, value),
-        Behaviour::WithoutHeader(name) => answer.remove(name),
         Behaviour::ForbiddenForMissing if answer.status == 404 => {
             *answer = Answer::error(403, "DENIED", "requested access to the resource is denied");
         }
@@ -118,7 +86,7 @@ fn change(state: &State, call: &Call, lie: &Behaviour, answer: &mut Answer) {
                 state.store.lock().unwrap().put_manifest(repository, reference, media_type, bytes.clone());
             }
         }
-        _ => {}
+        other => lies::change(other, answer),
     }
 }
 

@@ -4,11 +4,11 @@ use serde_json::Value;
 use waxseal_core::Digest;
 use waxseal_core::limits::MANIFEST_BYTES;
 
-use super::answer::Answer;
 use super::route::is_tag;
 use super::server::Call;
 use super::settings::Settings;
 use super::store::{Contents, Store, StoredManifest};
+use crate::serving::answer::Answer;
 
 pub(super) fn answer(
     store: &mut Store,

@@ -6,19 +6,14 @@
 //! without a runtime can use it, and stops when it is dropped. It never asks anybody anything.
 
 mod access;
-mod answer;
 mod blobs;
-mod connection;
 mod listing;
-mod log;
 mod lying;
 mod manifests;
 mod route;
-mod rule;
 mod server;
 mod settings;
 mod store;
-mod tls;
 mod uploads;
 
 use std::net::SocketAddr;
@@ -29,13 +24,17 @@ use bytes::Bytes;
 use waxseal_core::Digest;
 
 pub use access::TokenRequest;
-pub use log::{Request, round_trips};
-pub use rule::{Behaviour, Match};
 pub use settings::{Access, Settings};
 pub use store::StoredManifest;
 
-use server::{Server, State};
-use tls::Pki;
+pub use crate::serving::log::{Request, round_trips};
+pub use crate::serving::rule::{Behaviour, Match};
+
+use server::{State, router};
+
+use crate::serving::rule::Rule;
+use crate::serving::server::Server;
+use crate::serving::tls::Pki;
 
 /// A running registry. Switches are set as it is started, or later by [`Registry::change`]:
 ///
@@ -56,7 +55,7 @@ impl Registry {
     /// A registry by plain http.
     pub fn start() -> Self {
         let state = Arc::new(State::new("http"));
-        let server = Server::start(Arc::clone(&state), None);
+        let server = Server::start(router(Arc::clone(&state)), None);
         Self { state, pki: None, server }
     }
 
@@ -73,7 +72,7 @@ impl Registry {
     fn tls(mutual: bool) -> Self {
         let pki = Pki::new();
         let state = Arc::new(State::new("https"));
-        let server = Server::start(Arc::clone(&state), Some(pki.acceptor(mutual)));
+        let server = Server::start(router(Arc::clone(&state)), Some(pki.acceptor(mutual)));
         Self { state, pki: Some(pki), server }
     }
 
@@ -238,7 +237,7 @@ impl Registry {
     /// Lies from now on. All rules that match a request apply, in the order in which they were made; of those
     /// that answer in place of the registry, the first. What is answered with a challenge is not lied about.
     pub fn rule(&self, matches: Match, behaviour: Behaviour) {
-        self.state.rules.lock().unwrap().push(rule::Rule::new(matches, behaviour));
+        self.state.rules.lock().unwrap().push(Rule::new(matches, behaviour));
     }
 
     /// Lies from the beginning: as [`Registry::rule`].

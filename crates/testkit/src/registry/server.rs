@@ -1,31 +1,24 @@
-//! The thread that serves, and the way of one request through it: log, delay, access, lies, protocol, lies.
+//! The way of one request: log, delay, access, lies, protocol, lies.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State as Extract};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, Response};
 use bytes::Bytes;
-use futures_util::stream;
-use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 
 use super::access::{self, Tokens};
-use super::answer::{Answer, Delivery};
-use super::connection::{Connection, Doors};
-use super::log::{Log, Request};
 use super::route::Route;
-use super::rule::Rule;
 use super::settings::Settings;
 use super::store::Store;
 use super::{blobs, listing, lying, manifests, uploads};
-
-/// The largest body that is taken, in bytes: more than any test sends.
-const BODY_BYTES: usize = 512 << 20;
+use crate::serving::answer::{Answer, Delivery};
+use crate::serving::connection::Connection;
+use crate::serving::log::{Log, Request};
+use crate::serving::rule::Rule;
+use crate::serving::server::{BODY_BYTES, pause, send};
 
 /// What the requests share.
 #[derive(Debug)]
@@ -49,45 +42,6 @@ impl State {
             rules: Mutex::default(),
             tokens: Arc::default(),
             foreign_tokens: Mutex::default(),
-        }
-    }
-}
-
-/// The thread. It ends, and every connection with it, when this is dropped.
-#[derive(Debug)]
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Server {
-    pub(super) fn start(state: Arc<State>, tls: Option<TlsAcceptor>) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let router = Router::new().fallback(serve).with_state(state);
-                let service = router.into_make_service_with_connect_info::<Connection>();
-                tokio::select! {
-                    ended = axum::serve(Doors::open(listener, tls), service) => ended.unwrap(),
-                    _ = stopped => (),
-                }
-            });
-        });
-        Self { address, stop: Some(stop), thread: Some(thread) }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }
@@ -149,6 +103,11 @@ impl Drop for Noted<'_> {
     }
 }
 
+/// What answers the requests.
+pub(super) fn router(state: Arc<State>) -> Router {
+    Router::new().fallback(serve).with_state(state)
+}
+
 async fn serve(
     Extract(state): Extract<Arc<State>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -205,91 +164,4 @@ pub(super) fn honest(state: &State, call: &Call) -> Answer {
 /// What a server says to a path that it does not know.
 pub(super) fn not_found() -> Answer {
     Answer::new(404).body("text/plain; charset=utf-8", "404 page not found\n")
-}
-
-pub(super) async fn pause(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
-    }
-}
-
-fn send(mut answer: Answer, method: &axum::http::Method, connection: &Connection) -> Response<Body> {
-    let delivery = core::mem::replace(&mut answer.delivery, Delivery::Whole);
-    match &delivery {
-        Delivery::Raw(bytes) => connection.raw(bytes.clone()),
-        Delivery::LengthLie(length) => {
-            answer.set("Content-Length", length);
-            connection.raw(raw(&answer, method));
-        }
-        Delivery::Reset => connection.reset(),
-        _ => {}
-    }
-    let whole = answer.body.clone();
-    let body = match delivery {
-        // What HTTP makes of this is thrown away: the connection writes something else, and ends.
-        Delivery::Raw(_) | Delivery::LengthLie(_) | Delivery::Reset => {
-            answer.remove("Content-Length");
-            answer.set("Connection", "close");
-            Body::empty()
-        }
-        Delivery::Endless if method != axum::http::Method::HEAD => Body::from_stream(endless(whole)),
-        delivery => {
-            if answer.get("Content-Length").is_none() && answer.status != 204 {
-                answer.set("Content-Length", whole.len());
-            }
-            match delivery {
-                _ if method == axum::http::Method::HEAD => Body::empty(),
-                Delivery::TruncateAt(at) => Body::from_stream(truncated(whole.slice(..at.min(whole.len())))),
-                Delivery::Slow(interval) => Body::from_stream(slow(whole, interval)),
-                _ => Body::from(whole),
-            }
-        }
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(answer.status).expect("a status of three digits");
-    for (name, value) in &answer.headers {
-        let name: HeaderName = name.parse().expect("the name of a header");
-        let value = HeaderValue::from_bytes(value.as_bytes()).expect("the value of a header");
-        response.headers_mut().append(name, value);
-    }
-    response
-}
-
-fn raw(answer: &Answer, method: &axum::http::Method) -> Bytes {
-    let mut head = format!("HTTP/1.1 {} As asked for\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head.push_str("Connection: close\r\n\r\n");
-    let body: &[u8] = if method == axum::http::Method::HEAD { b"" } else { &answer.body };
-    [head.as_bytes(), body].concat().into()
-}
-
-fn truncated(part: Bytes) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
-    stream::unfold(Some(part), |part| async move {
-        if let Some(part) = part {
-            return Some((Ok(part), None));
-        }
-        // The pause lets what was written so far leave before the error ends the connection.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        Some((Err(std::io::ErrorKind::UnexpectedEof.into()), None))
-    })
-}
-
-fn endless(first: Bytes) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
-    stream::unfold(Some(first), |first| async move {
-        let part = first.unwrap_or_else(|| Bytes::from_static(&[b' '; 8192]));
-        Some((Ok(part), None))
-    })
-}
-
-fn slow(bytes: Bytes, interval: Duration) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
-    stream::unfold(bytes, move |mut bytes| async move {
-        if bytes.is_empty() {
-            return None;
-        }
-        tokio::time::sleep(interval).await;
-        let byte = bytes.split_to(1);
-        Some((Ok(byte), bytes))
-    })
 }

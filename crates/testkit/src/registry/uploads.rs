@@ -4,11 +4,11 @@ use bytes::Bytes;
 use waxseal_core::Digest;
 
 use super::access;
-use super::answer::Answer;
 use super::route::query;
 use super::server::{Call, State};
 use super::settings::Settings;
 use super::store::Store;
+use crate::serving::answer::Answer;
 
 /// POST to `blobs/uploads/`.
 pub(super) fn begin(

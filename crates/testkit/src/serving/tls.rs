@@ -14,16 +14,16 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 /// The authority and what it has signed, all in PEM. Made anew for each registry; valid for any date that a test sets.
 #[derive(Debug)]
-pub(super) struct Pki {
-    pub(super) authority: String,
-    pub(super) client: String,
-    pub(super) client_key: String,
+pub(crate) struct Pki {
+    pub(crate) authority: String,
+    pub(crate) client: String,
+    pub(crate) client_key: String,
     server: String,
     server_key: String,
 }
 
 impl Pki {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, "waxseal testkit authority");
@@ -37,7 +37,7 @@ impl Pki {
         Self { authority, client, client_key, server, server_key }
     }
 
-    pub(super) fn acceptor(&self, mutual: bool) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, mutual: bool) -> TlsAcceptor {
         let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 /// One connection, as its requests know it: they may end it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Connection(Arc<Mutex<Mode>>);
+pub(crate) struct Connection(Arc<Mutex<Mode>>);
 
 #[derive(Debug, Default)]
 enum Mode {
@@ -34,11 +34,11 @@ enum Mode {
 }
 
 impl Connection {
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         *self.0.lock().unwrap() = Mode::Reset;
     }
 
-    pub(super) fn raw(&self, bytes: Bytes) {
+    pub(crate) fn raw(&self, bytes: Bytes) {
         *self.0.lock().unwrap() = Mode::Raw(bytes);
     }
 }
@@ -50,12 +50,12 @@ impl Connected<IncomingStream<'_, Doors>> for Connection {
 }
 
 /// The listener: handshakes run beside each other, so that a client that stalls holds up nobody.
-pub(super) struct Doors {
+pub(crate) struct Doors {
     incoming: mpsc::Receiver<Wire>,
 }
 
 impl Doors {
-    pub(super) fn open(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn open(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
         let (sender, incoming) = mpsc::channel(64);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -99,7 +99,7 @@ impl Listener for Doors {
 }
 
 /// The bytes of one connection.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: Stream,
     connection: Connection,
 }

@@ -169,19 +169,19 @@ impl Behaviour {
 
 /// A rule and how often its requests have come.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     matches: Match,
     behaviour: Behaviour,
     seen: u32,
 }
 
 impl Rule {
-    pub(super) fn new(matches: Match, behaviour: Behaviour) -> Self {
+    pub(crate) fn new(matches: Match, behaviour: Behaviour) -> Self {
         Self { matches, behaviour, seen: 0 }
     }
 
     /// What the rule does to this request, with how often it has done it before.
-    pub(super) fn apply(&mut self, method: &str, path: &str) -> Option<(Behaviour, u32)> {
+    pub(crate) fn apply(&mut self, method: &str, path: &str) -> Option<(Behaviour, u32)> {
         let of_method = self.matches.method.as_deref().is_none_or(|wanted| wanted == method);
         if !of_method || !path.contains(&self.matches.contains) {
             return None;

@@ -1,4 +1,4 @@
-//! What was asked of the registry: the requests in the order in which they began.
+//! What was asked of a server: the requests in the order in which they began.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,8 @@ pub struct Request {
     pub headers: BTreeMap<String, String>,
     /// The body, where it was a form; of others the length alone is kept.
     pub form: Option<String>,
+    /// The body, where it was `application/json`.
+    pub json: Option<String>,
     /// Number of bytes of the body.
     pub body_len: usize,
     /// When the request began and when its answer was ready, on a clock that counts such events.
@@ -33,7 +35,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(parts: &Parts) -> Self {
+    pub(crate) fn new(parts: &Parts) -> Self {
         let mut headers = BTreeMap::<String, String>::new();
         for (name, value) in &parts.headers {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -53,6 +55,7 @@ impl Request {
             range: headers.get("range").cloned(),
             headers,
             form: None,
+            json: None,
             body_len: 0,
             span: (0, 0),
         }
@@ -71,7 +74,7 @@ impl Request {
 
 /// The log, with the clock of its events.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     requests: Vec<Request>,
     first: usize,
     clock: u64,
@@ -81,7 +84,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Notes that a request began; the number is for [`Log::end`].
-    pub(super) fn begin(&mut self, mut request: Request) -> usize {
+    pub(crate) fn begin(&mut self, mut request: Request) -> usize {
         self.clock += 1;
         self.in_flight += 1;
         self.max_in_flight = self.max_in_flight.max(self.in_flight);
@@ -90,14 +93,21 @@ impl Log {
         self.first + self.requests.len() - 1
     }
 
-    pub(super) fn body(&mut self, number: usize, body: &[u8], form: bool) {
+    pub(crate) fn body(&mut self, number: usize, body: &[u8], form: bool) {
         if let Some(request) = self.at(number) {
             request.body_len = body.len();
             request.form = form.then(|| String::from_utf8_lossy(body).into_owned());
         }
     }
 
-    pub(super) fn end(&mut self, number: usize, status: u16) {
+    /// Keeps the body of a request that was JSON.
+    pub(crate) fn json(&mut self, number: usize, body: &[u8]) {
+        if let Some(request) = self.at(number) {
+            request.json = Some(String::from_utf8_lossy(body).into_owned());
+        }
+    }
+
+    pub(crate) fn end(&mut self, number: usize, status: u16) {
         self.clock += 1;
         self.in_flight -= 1;
         let clock = self.clock;
@@ -107,17 +117,17 @@ impl Log {
         }
     }
 
-    pub(super) fn all(&self) -> Vec<Request> {
+    pub(crate) fn all(&self) -> Vec<Request> {
         self.requests.clone()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.first += self.requests.len();
         self.requests.clear();
         self.max_in_flight = self.in_flight;
     }
 
-    pub(super) fn max_in_flight(&self) -> usize {
+    pub(crate) fn max_in_flight(&self) -> usize {
         self.max_in_flight
     }
 
