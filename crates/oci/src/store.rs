@@ -156,10 +156,7 @@ impl Store {
     /// A blob, piece by piece.
     pub async fn blob_stream(&self, descriptor: &Descriptor) -> Result<BlobStream, Error> {
         match self {
-            Self::Registry(registry) => {
-                let pieces = registry.blob_stream(descriptor).await?.into_stream();
-                Ok(BlobStream::hashed(descriptor.clone(), pieces))
-            }
+            Self::Registry(registry) => registry.blob_stream(descriptor).await,
             Self::Layout(layout) => layout.blob_stream(descriptor).await,
             Self::Archive(archive) => archive.blob_stream(descriptor).await,
         }

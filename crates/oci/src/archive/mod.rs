@@ -26,7 +26,7 @@ use self::table::{Links, Span, Table};
 use self::writer::{Identity, Writer};
 use crate::blob::BlobStream;
 use crate::error::{Error, ErrorKind};
-use crate::layout::contents::{self, Contents, Local, OpenBlob, Pieces, blocking};
+use crate::layout::contents::{self, Contents, Hashing, Local, OpenBlob, Pieces, blocking};
 use crate::layout::index::Index;
 use crate::layout::{BLOBS, INDEX, MARKER, MARKER_TEXT, check_marker};
 use crate::location::LocalName;
@@ -198,7 +198,7 @@ impl Archive {
             tape.view().table.add(&name, span);
             Ok(())
         };
-        self.local.write(blob, write).await
+        self.local.write(blob, Hashing::Receiver, write).await
     }
 
     /// Puts a manifest in, and lists it where it has a tag. Without one it is found by digest.

@@ -21,7 +21,7 @@ use waxseal_core::{Descriptor, Digest, PinnedRef, Repository, media_type};
 
 use super::index::{Entry, Index};
 use crate::attached::fallback_tag;
-use crate::blob::{BlobStream, size_mismatch, too_large};
+use crate::blob::{BlobStream, Check, size_mismatch, too_large};
 use crate::error::{Error, ErrorKind};
 use crate::location::LocalName;
 use crate::object::{Fetched, Look, Referrers, ReferrersSource, Which};
@@ -53,18 +53,36 @@ pub(crate) struct OpenBlob {
     pub(crate) size: u64,
 }
 
+/// Which thread hashes a blob that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hashing {
+    /// The one that receives: where one blob is written after the other, so that hashing and writing overlap.
+    Receiver,
+    /// The one that writes: where several blobs are written at once, so that receiving is all that one thread does.
+    Writer,
+}
+
 /// A blob on its way to a file.
 pub(crate) struct Pieces {
     received: mpsc::Receiver<Option<Bytes>>,
+    /// What the blob is still held against.
+    check: Option<Check>,
     shown: String,
 }
 
 impl Pieces {
     /// The next piece; none when the blob has ended and is whole; an error when it broke off.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.received
+        let piece = self
+            .received
             .blocking_recv()
-            .ok_or_else(|| Error::new(ErrorKind::Io, format!("the blob {} broke off", self.shown)))
+            .ok_or_else(|| Error::new(ErrorKind::Io, format!("the blob {} broke off", self.shown)))?;
+        match (&mut self.check, &piece) {
+            (Some(check), Some(piece)) => check.piece(piece)?,
+            (Some(check), None) => check.end()?,
+            (None, _) => {}
+        }
+        Ok(piece)
     }
 }
 
@@ -179,11 +197,20 @@ impl<C: Contents> Local<C> {
     /// after [`Pieces::next`] has said that there are no more: then size and digest were right.
     pub(crate) async fn write(
         &self,
-        mut blob: BlobStream,
+        blob: BlobStream,
+        hashing: Hashing,
         write: impl FnOnce(&C, &mut Pieces) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (pieces, received) = mpsc::channel(PIECES_AHEAD);
-        let mut received = Pieces { received, shown: blob.descriptor().digest.to_string() };
+        let shown = blob.descriptor().digest.to_string();
+        let (mut blob, check) = match hashing {
+            Hashing::Receiver => (blob.boxed(), None),
+            Hashing::Writer => {
+                let (pieces, check) = blob.unchecked();
+                (pieces.boxed(), Some(check))
+            }
+        };
+        let mut received = Pieces { received, check, shown };
         let written = self.run(move |contents| write(contents, &mut received));
         let sent = async move {
             while let Some(piece) = blob.next().await {

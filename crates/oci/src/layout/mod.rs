@@ -18,7 +18,7 @@ use waxseal_core::limits::LAYOUT_INDEX_BYTES;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, PinnedRef, Repository, json};
 
-use self::contents::{Contents, Local, OpenBlob, Pieces, blocking};
+use self::contents::{Contents, Hashing, Local, OpenBlob, Pieces, blocking};
 use self::directory::{Directory, io_error, is_temporary};
 use self::index::Index;
 use crate::blob::BlobStream;
@@ -155,7 +155,7 @@ impl Layout {
             let (algorithm, hex) = names(&digest);
             file.place(&[BLOBS, algorithm, &hex])
         };
-        self.local.write(blob, write).await
+        self.local.write(blob, Hashing::Writer, write).await
     }
 
     /// Writes a manifest, and lists it where it has a tag. Without one it is found by digest.

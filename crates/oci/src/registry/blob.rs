@@ -1,22 +1,22 @@
 //! Blobs: read whole within a limit, or as a stream with constant memory.
 //!
-//! The last bytes of a blob are held back until its size and digest hold, so that whoever stops reading early has
-//! never seen a whole blob that was not checked (T-25).
+//! A connection that breaks is taken up again where it broke. Hashing is [`BlobStream`]'s.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, Stream};
 use reqwest::header::{CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::{timeout, timeout_at};
-use waxseal_core::digest::Hasher;
 use waxseal_core::{Descriptor, Digest};
 
 use super::Registry;
 use super::auth::Access;
 use super::request::Call;
 use super::transport;
+use crate::blob::BlobStream;
 use crate::error::{Error, ErrorKind};
 
 /// Bytes a second that a blob which is read whole has to come with (64 KiB).
@@ -42,8 +42,8 @@ impl Registry {
         let read = async {
             let mut stream = self.blob_stream(descriptor).await?;
             let mut all: Vec<u8> = Vec::new();
-            while let Some(chunk) = stream.chunk().await? {
-                all.extend_from_slice(&chunk);
+            while let Some(piece) = stream.next().await {
+                all.extend_from_slice(&piece?);
             }
             Ok(all.into())
         };
@@ -55,18 +55,18 @@ impl Registry {
 
     /// Reads a blob of any size piece by piece. A connection that breaks is taken up again where it broke.
     pub async fn blob_stream(&self, descriptor: &Descriptor) -> Result<BlobStream, Error> {
-        let mut stream = BlobStream {
+        let mut pieces = Pieces {
             registry: self.clone(),
             digest: descriptor.digest,
             size: descriptor.size,
-            hasher: Some(Hasher::new(descriptor.digest.algorithm())),
             at: 0,
             skip: 0,
             response: None,
             resumed: 0,
         };
-        stream.ask().await?;
-        Ok(stream)
+        pieces.ask().await?;
+        Ok(BlobStream::new(descriptor.clone(), pieces.into_stream())
+            .named(self.blob_name(&descriptor.digest)))
     }
 
     /// Whether the registry says that it has a blob.
@@ -94,48 +94,28 @@ impl Registry {
     }
 }
 
-/// A blob that is being read. After an error it gives nothing more.
-pub struct BlobStream {
+/// A blob that is being read, not yet compared with its digest.
+struct Pieces {
     registry: Registry,
     digest: Digest,
     size: u64,
-    /// Gone once the blob was read and checked, or could not be.
-    hasher: Option<Hasher>,
     at: u64,
     /// Bytes of a repeated answer that were already handed out.
     skip: u64,
+    /// Gone once the blob has ended.
     response: Option<Response>,
     resumed: u32,
 }
 
-impl core::fmt::Debug for BlobStream {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("BlobStream")
-            .field("digest", &self.digest)
-            .field("at", &self.at)
-            .finish_non_exhaustive()
-    }
-}
-
-impl BlobStream {
-    /// The next piece; none behind the last. The last piece comes only if size and digest hold.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let outcome = self.advance().await;
-        if outcome.is_err() {
-            self.hasher = None;
-            self.response = None;
-        }
-        outcome
-    }
-
-    /// The pieces as a stream.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-        stream::try_unfold(self, |mut blob| async move { Ok(blob.chunk().await?.map(|chunk| (chunk, blob))) })
+impl Pieces {
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+        stream::try_unfold(self, |mut pieces| async move {
+            Ok(pieces.advance().await?.map(|piece| (piece, pieces)))
+        })
     }
 
     async fn advance(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let Some(hasher) = &mut self.hasher else { return Ok(None) };
             let Some(response) = &mut self.response else { return Ok(None) };
             let stall = self.registry.shared().options.stall;
             let chunk = match timeout(stall, response.chunk()).await {
@@ -151,8 +131,9 @@ impl BlobStream {
                 }
             };
             let Some(mut chunk) = chunk else {
+                self.response = None;
                 return if self.at == self.size {
-                    self.finish()
+                    Ok(None)
                 } else {
                     Err(self.size_mismatch("ended", self.at))
                 };
@@ -167,22 +148,8 @@ impl BlobStream {
             if self.at > self.size {
                 return Err(self.size_mismatch("has at least", self.at));
             }
-            hasher.update(&chunk);
-            if self.at == self.size {
-                let found = hasher.clone().finish();
-                if found != self.digest {
-                    return Err(self.digest_mismatch(found));
-                }
-            }
             return Ok(Some(chunk));
         }
-    }
-
-    fn finish(&mut self) -> Result<Option<Bytes>, Error> {
-        let Some(hasher) = self.hasher.take() else { return Ok(None) };
-        self.response = None;
-        let found = hasher.finish();
-        if found == self.digest { Ok(None) } else { Err(self.digest_mismatch(found)) }
     }
 
     /// Asks again from where it broke, if there are tries left.
@@ -240,9 +207,5 @@ impl BlobStream {
     fn size_mismatch(&self, verb: &str, found: u64) -> Error {
         let context = format!("{}: it is said to have {} bytes and {verb} {found}", self.name(), self.size);
         Error::new(ErrorKind::SizeMismatch, context)
-    }
-
-    fn digest_mismatch(&self, found: Digest) -> Error {
-        Error::new(ErrorKind::DigestMismatch, format!("{}: the bytes are those of {found}", self.name()))
     }
 }

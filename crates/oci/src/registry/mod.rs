@@ -54,7 +54,6 @@ use self::challenge::Challenge;
 use self::transport::Transport;
 use crate::error::{Error, ErrorKind};
 
-pub use blob::BlobStream;
 pub use login::LoginCheck;
 pub use manifest::PutManifest;
 pub use options::{AbsentStatus, ClientIdentity, ClientOptions, Login, PlainHttp, Retries};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use waxseal_core::{Descriptor, Digest};
 use waxseal_oci::{Error, ErrorKind, Registry};
 
@@ -22,11 +23,11 @@ async fn drain(registry: &Registry, descriptor: &Descriptor) -> (Vec<u8>, Result
         Err(error) => return (all, Err(error)),
     };
     loop {
-        match stream.chunk().await {
+        match stream.try_next().await {
             Ok(Some(chunk)) => all.extend_from_slice(&chunk),
             Ok(None) => return (all, Ok(())),
             Err(error) => {
-                assert!(stream.chunk().await.unwrap().is_none(), "nothing follows an error");
+                assert!(stream.try_next().await.unwrap().is_none(), "nothing follows an error");
                 return (all, Err(error));
             }
         }
