@@ -8,6 +8,7 @@ pub mod archive;
 pub mod attached;
 pub mod blob;
 pub mod credential;
+mod direct;
 pub mod error;
 pub mod layout;
 pub mod location;

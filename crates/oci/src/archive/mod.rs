@@ -191,9 +191,11 @@ impl Archive {
             let writer = tape.stage(&mut turn)?;
             let name = name(&descriptor.digest);
             let span = writer.begin_file(&name, descriptor.size)?;
+            let mut content = writer.content(span);
             while let Some(piece) = pieces.next()? {
-                writer.write(&piece)?;
+                content.write(&piece)?;
             }
+            content.end()?;
             writer.end_file(span)?;
             tape.view().table.add(&name, span);
             Ok(())

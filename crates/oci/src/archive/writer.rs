@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::header;
 use super::table::{Span, Table};
+use crate::direct::DirectWriter;
 use crate::error::{Error, ErrorKind};
 
 const END: [u8; 1024] = [0; 1024];
@@ -67,12 +68,18 @@ impl Writer {
         self.file.reopen().map_err(|error| failed(&self.target, error))
     }
 
-    /// Begins a file of the archive. Content follows by [`Self::write`], then [`Self::end_file`].
+    /// Begins a file of the archive. Content follows by [`Self::write`] or [`Self::content`], then [`Self::end_file`].
     pub(super) fn begin_file(&mut self, name: &str, size: u64) -> Result<Span, Error> {
         let header = header::write(name, size);
         self.seek()?;
         self.write(&header)?;
         Ok(Span { start: self.at.saturating_add(header.len() as u64), size })
+    }
+
+    /// A writer of the content of a file that may be large.
+    pub(super) fn content(&self, span: Span) -> Content<'_> {
+        let writer = DirectWriter::begin(self.file.as_file(), span.start, span.size);
+        Content { writer, target: &self.target }
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -82,8 +89,10 @@ impl Writer {
     /// Pads the content of a file. Only now does it count as written.
     pub(super) fn end_file(&mut self, span: Span) -> Result<(), Error> {
         let padding = header::padding(span.size);
+        let end = span.start.saturating_add(span.size);
+        self.file.as_file_mut().seek(SeekFrom::Start(end)).map_err(|error| failed(&self.target, error))?;
         self.write(END.get(..padding).unwrap_or_default())?;
-        self.at = span.start.saturating_add(span.size).saturating_add(padding as u64);
+        self.at = end.saturating_add(padding as u64);
         Ok(())
     }
 
@@ -162,6 +171,22 @@ impl Writer {
         let file = self.file.as_file_mut();
         let seek = file.set_len(at).and_then(|()| file.seek(SeekFrom::Start(at)));
         seek.map(|_| ()).map_err(|error| failed(&self.target, error))
+    }
+}
+
+/// The content of a file of the archive.
+pub(super) struct Content<'a> {
+    writer: DirectWriter<'a>,
+    target: &'a Path,
+}
+
+impl Content<'_> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.writer.write(bytes).map_err(|error| failed(self.target, error))
+    }
+
+    pub(super) fn end(self) -> Result<(), Error> {
+        self.writer.end().map_err(|error| failed(self.target, error))
     }
 }
 

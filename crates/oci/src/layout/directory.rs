@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::direct::DirectWriter;
 use crate::error::{Error, ErrorKind};
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
@@ -244,6 +245,11 @@ impl Directory {
 }
 
 impl Temporary<'_> {
+    /// A writer of all of the file, which will have about `size` bytes.
+    pub(crate) fn writer(&self, size: u64) -> DirectWriter<'_> {
+        DirectWriter::begin(&self.file, 0, size)
+    }
+
     /// Gives the file its name, once its bytes are on disk. What stood there is replaced. The name itself is on disk
     /// after [`Directory::sync`].
     pub(crate) fn place(self, names: &[&str]) -> Result<(), Error> {

@@ -146,12 +146,15 @@ impl Layout {
 
     /// Writes a blob piece by piece. It gets its name when the stream has ended without an error.
     pub async fn put_blob_stream(&self, blob: BlobStream) -> Result<(), Error> {
-        let digest = blob.descriptor().digest;
+        let Descriptor { digest, size, .. } = *blob.descriptor();
         let write = move |files: &Files, pieces: &mut Pieces| {
-            let mut file = files.directory.temporary()?;
+            let file = files.directory.temporary()?;
+            let failed = |error| io_error("write", "a blob", error);
+            let mut writer = file.writer(size);
             while let Some(piece) = pieces.next()? {
-                write(&mut file, &piece, "a blob")?;
+                writer.write(&piece).map_err(failed)?;
             }
+            writer.end().map_err(failed)?;
             let (algorithm, hex) = names(&digest);
             file.place(&[BLOBS, algorithm, &hex])
         };
