@@ -297,11 +297,15 @@ async fn l5_a_payload_or_a_bundle_over_its_limit_does_not_count() {
 #[tokio::test]
 async fn l5_all_evidence_of_an_image_together_has_a_limit() {
     let scene = Scene::new();
-    let junk = scene.put_referrer(&[Layer::new(BUNDLE_V03, vec![b' '; 5_000])], &scene.image.descriptor());
-    let good = scene.put_referrer(&[Layer::bundle(&scene.alice, scene.digest())], &scene.image.descriptor());
-    scene.list(&[json!(junk), json!(good)]);
-    for (limit, admits) in [(20_000, true), (4_000, false)] {
-        let mut verification = Verification::new(by(&scene.alice), now());
+    let two = [Layer::bundle(&scene.alice, scene.digest()), Layer::bundle(&scene.mallory, scene.digest())];
+    let bytes: usize = two.iter().map(|layer| layer.bytes.as_ref().unwrap().len()).sum();
+    let bytes = u64::try_from(bytes).unwrap();
+    for layer in two {
+        scene.put_referrer(&[layer], &scene.image.descriptor());
+    }
+    // Both are wanted, so that it does not matter which of them comes too late.
+    for (limit, admits) in [(bytes + 20_000, true), (bytes - 1, false)] {
+        let mut verification = Verification::new(by_all(&[&scene.alice, &scene.mallory]), now());
         verification.looking.evidence_bytes = limit;
         let verdict =
             verify_with(&client(), &scene.by_digest(), &Finding::default(), &verification).await.unwrap();
