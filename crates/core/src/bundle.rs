@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::dsse::{self, Envelope, EnvelopeError};
 use crate::encoding::{base64_decode, base64_encode};
-use crate::json::{self, JsonError, Path};
+use crate::json::{self, JsonError, Names, Path};
 use crate::key::KeyId;
 use crate::limits::{BUNDLE_BYTES, CERTIFICATES, LOG_ENTRIES, TIMESTAMPS};
 use crate::media_type::{BUNDLE_V01, BUNDLE_V02, BUNDLE_V03, BUNDLE_V03_PARAMETER};
@@ -165,14 +165,28 @@ fn bound<T>(items: Option<&[T]>, limit: usize, what: &'static str) -> Result<usi
 }
 
 /// Every level of a bundle is read by name, but for what is counted and left alone.
-fn interpreted(path: Path<'_>) -> bool {
-    match path {
-        [] => true,
-        [first, rest @ ..] => match first.as_str() {
-            "verificationMaterial" => rest.len() <= 1,
-            "dsseEnvelope" | "messageSignature" => rest.len() <= 2,
-            _ => false,
+fn interpreted(path: Path<'_>) -> Names {
+    let Some((first, rest)) = path.split_first() else {
+        return Names::Known(&["mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"]);
+    };
+    match (first.as_str(), rest) {
+        ("dsseEnvelope", rest) => dsse::interpreted(rest),
+        ("verificationMaterial", []) => Names::Known(&[
+            "publicKey",
+            "certificate",
+            "x509CertificateChain",
+            "tlogEntries",
+            "timestampVerificationData",
+        ]),
+        ("verificationMaterial", [part]) => match part.as_str() {
+            "publicKey" => Names::Known(&["hint"]),
+            "x509CertificateChain" => Names::Known(&["certificates"]),
+            "timestampVerificationData" => Names::Known(&["rfc3161Timestamps"]),
+            _ => Names::Folded,
         },
+        ("messageSignature", []) => Names::Known(&["messageDigest", "signature"]),
+        ("messageSignature", [digest]) if digest == "messageDigest" => Names::Known(&["algorithm", "digest"]),
+        _ => Names::Exact,
     }
 }
 
@@ -358,6 +372,19 @@ mod tests {
             ("\"dsseEnvelope\"", "\"DsseEnvelope\":{},\"dsseEnvelope\"", Reason::DuplicateMember),
             ("\"payload\"", "\"PAYLOAD\":\"\",\"payload\"", Reason::DuplicateMember),
             ("\"sig\"", "\"Sig\":\"\",\"sig\"", Reason::DuplicateMember),
+            ("\"hint\"", "\"Hint\":\"\",\"hint\"", Reason::DuplicateMember),
+            // Alone, in another case: a reader that folds case sees what we do not.
+            ("\"mediaType\"", "\"MediaType\"", Reason::DuplicateMember),
+            ("\"publicKey\"", "\"Certificate\":{},\"publicKey\"", Reason::DuplicateMember),
+            ("\"publicKey\"", "\"TlogEntries\":[],\"publicKey\"", Reason::DuplicateMember),
+            ("\"hint\"", "\"Hint\"", Reason::DuplicateMember),
+            (
+                "\"dsseEnvelope\"",
+                "\"MessageSignature\":{\"signature\":\"AQID\"},\"dsseEnvelope\"",
+                Reason::DuplicateMember,
+            ),
+            ("\"payloadType\"", "\"PayloadType\"", Reason::DuplicateMember),
+            ("\"signatures\"", "\"Signatures\"", Reason::DuplicateMember),
             ("\"publicKey\"", "\"certificate\":{},\"publicKey\"", Reason::MalformedBundle),
             ("\"publicKey\"", "\"other\"", Reason::MalformedBundle),
             ("\"verificationMaterial\"", "\"material\"", Reason::MalformedBundle),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::json::{Names, Path};
 
 /// A content descriptor (image specification, "OCI Content Descriptors").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,19 @@ impl Descriptor {
     /// Whether `bytes` are the ones that this descriptor describes.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         self.size == bytes.len() as u64 && Digest::of_with(self.digest.algorithm(), bytes) == self.digest
+    }
+}
+
+/// How the names in a descriptor's JSON are compared; `path` begins at the descriptor.
+pub fn interpreted(path: Path<'_>) -> Names {
+    match path {
+        [] => {
+            Names::Known(&["mediaType", "digest", "size", "artifactType", "annotations", "platform", "urls"])
+        }
+        [platform] if platform == "platform" => {
+            Names::Known(&["os", "architecture", "variant", "os.version"])
+        }
+        _ => Names::Exact,
     }
 }
 

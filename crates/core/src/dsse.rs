@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use crate::encoding::{base64_decode, base64_encode};
-use crate::json::{self, Path};
+use crate::json::{self, Names, Path};
 use crate::limits::ENVELOPE_SIGNATURES;
 use crate::simple_signing::quote;
 use crate::verify::Reason;
@@ -129,10 +129,12 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The levels of an envelope whose members are read by name: the envelope, and each signature.
-fn interpreted(path: Path<'_>) -> bool {
+pub(crate) fn interpreted(path: Path<'_>) -> Names {
     match path {
-        [] => true,
-        [first, rest @ ..] => first.eq_ignore_ascii_case("signatures") && rest.len() == 1,
+        [] => Names::Known(&["payload", "payloadType", "signatures"]),
+        // `keyid` is a hint that nothing follows: some write it in another case.
+        [signatures, item] if signatures == "signatures" && item.is_empty() => Names::Known(&["sig"]),
+        _ => Names::Exact,
     }
 }
 

@@ -14,25 +14,50 @@ use crate::limits::JSON_DEPTH;
 /// Where in a document an object stands: the members that lead to it, array items as an empty name.
 pub type Path<'a> = &'a [String];
 
-/// Checks `bytes` and parses them. `fold` says of which objects two members may not differ in case only:
-/// those whose members the caller reads by name, because other readers fold case (rule S7).
-pub fn parse<T: DeserializeOwned>(bytes: &[u8], fold: fn(Path<'_>) -> bool) -> Result<T, JsonError> {
-    check(bytes, fold)?;
+/// How the names of an object's members are compared.
+///
+/// Other readers, Go's among them, fold case: of `digest` and `Digest` they take the last, and `Digest` alone they take
+/// for `digest`. Where members are read by name, neither may stand there (rule S7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Names {
+    /// As they are: nobody reads them by name.
+    Exact,
+    /// Two may not differ in case only.
+    Folded,
+    /// Two may not differ in case only, and none may differ in case only from one of these, which are ASCII.
+    Known(&'static [&'static str]),
+}
+
+impl From<bool> for Names {
+    fn from(folded: bool) -> Self {
+        if folded { Self::Folded } else { Self::Exact }
+    }
+}
+
+/// Checks `bytes` and parses them. `names` says of each object how its members are compared: by what the caller reads of
+/// them.
+pub fn parse<T: DeserializeOwned, N: Into<Names>>(
+    bytes: &[u8],
+    names: fn(Path<'_>) -> N,
+) -> Result<T, JsonError> {
+    check(bytes, names)?;
     serde_json::from_slice(bytes).map_err(|error| JsonError::Shape { why: shape(&error) })
 }
 
-/// Checks that `bytes` are one JSON value that every reader reads alike. See [`parse`] for `fold`.
-pub fn check(bytes: &[u8], fold: fn(Path<'_>) -> bool) -> Result<(), JsonError> {
+/// Checks that `bytes` are one JSON value that every reader reads alike. See [`parse`] for `names`.
+pub fn check<N: Into<Names>>(bytes: &[u8], names: fn(Path<'_>) -> N) -> Result<(), JsonError> {
     let text = core::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     if text.starts_with('\u{feff}') {
         return Err(JsonError::Syntax { at: 0 });
     }
-    Walk { bytes, at: 0, open: Vec::new(), path: Vec::new(), fold }.document()
+    let names = |path: Path<'_>| names(path).into();
+    Walk { bytes, at: 0, open: Vec::new(), path: Vec::new(), names: &names }.document()
 }
 
 /// No object's members are compared without case.
-pub fn exact(_: Path<'_>) -> bool {
-    false
+pub fn exact(_: Path<'_>) -> Names {
+    Names::Exact
 }
 
 /// Why JSON from outside is not read.
@@ -57,6 +82,14 @@ pub enum JsonError {
         /// The member's name, as it stands the second time.
         name: String,
     },
+    /// An object has a member that differs in case only from one that is read by name.
+    #[error("the member {name:?} could be taken for {known:?}, which readers that fold case do")]
+    Case {
+        /// The member's name, as it stands there.
+        name: String,
+        /// The name that is read.
+        known: &'static str,
+    },
     /// It is JSON, but not of the shape that is wanted.
     #[error("{why}")]
     Shape {
@@ -80,11 +113,11 @@ struct Walk<'a> {
     at: usize,
     open: Vec<Open>,
     path: Vec<String>,
-    fold: fn(Path<'_>) -> bool,
+    names: &'a dyn Fn(Path<'_>) -> Names,
 }
 
 enum Open {
-    Object { seen: HashSet<String>, fold: bool },
+    Object { seen: HashSet<String>, names: Names },
     Array,
 }
 
@@ -128,8 +161,8 @@ impl Walk<'_> {
                         return Ok(());
                     }
                     if open == b'{' {
-                        let fold = (self.fold)(&self.path);
-                        self.open.push(Open::Object { seen: HashSet::new(), fold });
+                        let names = (self.names)(&self.path);
+                        self.open.push(Open::Object { seen: HashSet::new(), names });
                         self.member()?;
                     } else {
                         self.open.push(Open::Array);
@@ -163,10 +196,15 @@ impl Walk<'_> {
             return Err(self.syntax());
         }
         self.step();
-        if let Some(Open::Object { seen, fold }) = self.open.last_mut() {
-            let key = if *fold { folded(&name) } else { name.clone() };
+        if let Some(Open::Object { seen, names }) = self.open.last_mut() {
+            let key = if *names == Names::Exact { name.clone() } else { folded(&name) };
+            let known: &[&'static str] = if let Names::Known(known) = names { known } else { &[] };
+            let known = known.iter().find(|known| known.eq_ignore_ascii_case(&key) && **known != name);
             if !seen.insert(key) {
                 return Err(JsonError::DuplicateMember { name });
+            }
+            if let Some(known) = known {
+                return Err(JsonError::Case { name, known });
             }
         }
         self.path.push(name);
@@ -342,6 +380,19 @@ mod tests {
         assert_eq!(check(text, top), Ok(()));
         assert!(matches!(check(br#"{"a":1,"A":2}"#, top), Err(JsonError::DuplicateMember { .. })));
         assert_eq!(check(br#"{"a":1,"A":2}"#, exact), Ok(()));
+        let known = |path: Path<'_>| match path {
+            [] => Names::Known(&["ask", "b"]),
+            _ => Names::Exact,
+        };
+        assert_eq!(check(br#"{"ask":1,"x":{"ASK":2},"X-b":3}"#, known), Ok(()));
+        for name in ["Ask", "ASK", "a\u{17f}k", "as\u{212a}"] {
+            let text = format!(r#"{{"x":{{}},"{name}":1}}"#);
+            let cased = check(text.as_bytes(), known);
+            assert_eq!(cased, Err(JsonError::Case { name: name.to_owned(), known: "ask" }));
+            let text = format!(r#"{{"ask":{{}},"{name}":1}}"#);
+            let twice = check(text.as_bytes(), known);
+            assert_eq!(twice, Err(JsonError::DuplicateMember { name: name.to_owned() }));
+        }
         for other in ["subject\u{212a}", "\u{17f}ubjectk", "\\u017fubjectK"] {
             let text = format!(r#"{{"subjectk":1,"{other}":2}}"#);
             let twice = check(text.as_bytes(), top);

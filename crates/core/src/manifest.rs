@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::descriptor::Descriptor;
-use crate::json::{self, JsonError};
+use crate::descriptor::{self, Descriptor};
+use crate::json::{self, JsonError, Names, Path};
 use crate::limits::{MANIFEST_BYTES, MANIFEST_DESCRIPTORS};
 use crate::media_type::{self, OCI_INDEX, OCI_MANIFEST};
 
@@ -64,7 +64,7 @@ impl Manifest {
         if bytes.len() as u64 > MANIFEST_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        let wire: Wire = json::parse(bytes, <[String]>::is_empty).map_err(ManifestError::Json)?;
+        let wire: Wire = json::parse(bytes, interpreted).map_err(ManifestError::Json)?;
         if wire.schema_version != 2 {
             return Err(ManifestError::SchemaVersion { found: wire.schema_version });
         }
@@ -135,6 +135,28 @@ impl Manifest {
             Self::Image(image) => core::iter::once(&image.config).chain(&image.layers).collect(),
             Self::Index(index) => index.manifests.iter().collect(),
         }
+    }
+}
+
+/// How the names in a manifest or an index are compared: what other readers could take for a digest of ours, they would
+/// run.
+pub fn interpreted(path: Path<'_>) -> Names {
+    match path {
+        [] => Names::Known(&[
+            "schemaVersion",
+            "mediaType",
+            "artifactType",
+            "config",
+            "layers",
+            "manifests",
+            "subject",
+            "annotations",
+        ]),
+        [list, item, rest @ ..] if item.is_empty() && (list == "layers" || list == "manifests") => {
+            descriptor::interpreted(rest)
+        }
+        [one, rest @ ..] if one == "config" || one == "subject" => descriptor::interpreted(rest),
+        _ => Names::Exact,
     }
 }
 
@@ -247,6 +269,54 @@ mod tests {
         assert_eq!(parse(old, None), Err(ManifestError::SchemaVersion { found: 1 }));
         for extra in [r#","layers":[]"#, r#","Layers":[]"#] {
             assert!(matches!(parse(&image(extra), None), Err(ManifestError::Json(_))), "{extra}");
+        }
+    }
+
+    /// Other readers fold case and take the last of two: at every level that is read by name, and there only.
+    #[test]
+    fn no_member_can_be_taken_for_another_by_its_case() {
+        let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let descriptor = format!(
+            r#"{{"mediaType":"t","size":2,"digest":"{digest}","platform":{{"os":"linux","architecture":"amd64"}},"annotations":{{"a":"1","A":"2","Digest":"3"}},"x":1}}"#
+        );
+        let index = format!(
+            r#"{{"schemaVersion":2,"manifests":[{descriptor}],"subject":{descriptor},"annotations":{{"b":"1","B":"2","Layers":"3"}},"x":1}}"#
+        );
+        let image = format!(
+            r#"{{"schemaVersion":2,"config":{descriptor},"layers":[{descriptor},{descriptor}],"x":1}}"#
+        );
+        for text in [&index, &image] {
+            assert!(parse(text, None).is_ok(), "{text}");
+            for name in ["mediaType", "digest", "size", "platform", "annotations", "os", "architecture", "x"]
+            {
+                let quoted = format!("\"{name}\":");
+                for (at, _) in text.match_indices(&quoted) {
+                    let mut cased = name.to_uppercase();
+                    if name == "mediaType" {
+                        "MediaType".clone_into(&mut cased);
+                    }
+                    // Beside the member, in front of it; then in its place.
+                    let twice = format!(r#"{}"{cased}":{{}},{}"#, &text[..at], &text[at..]);
+                    assert!(matches!(parse(&twice, None), Err(ManifestError::Json(_))), "{twice}");
+                    if name != "x" {
+                        let alone = format!(r#"{}"{cased}":{}"#, &text[..at], &text[at + quoted.len()..]);
+                        assert!(matches!(parse(&alone, None), Err(ManifestError::Json(_))), "{alone}");
+                    }
+                }
+            }
+            for name in
+                ["Layers", "Config", "MediaType", "Manifests", "Subject", "ArtifactType", "SchemaVersion"]
+            {
+                let more = text.replacen('{', &format!(r#"{{"{name}":null,"#), 1);
+                assert!(matches!(parse(&more, None), Err(ManifestError::Json(_))), "{more}");
+            }
+            for name in ["Platform", "Variant", "ArtifactType", "URLs", "OS.Version"] {
+                let inside =
+                    if ["Variant", "OS.Version"].contains(&name) { r#"{"os""# } else { r#"{"mediaType""# };
+                let more = text.replacen(inside, &format!(r#"{{"{name}":null,{}"#, &inside[1..]), 1);
+                assert_ne!(more, *text);
+                assert!(matches!(parse(&more, None), Err(ManifestError::Json(_))), "{more}");
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::json::{self, JsonError, Path};
+use crate::json::{self, JsonError, Names, Path};
 use crate::limits::SIMPLE_SIGNING_BYTES;
 
 /// The only `critical.type` that is an image signature (rule S3).
@@ -65,10 +65,17 @@ impl SimpleSigning {
 }
 
 /// The levels whose members are read by name.
-fn interpreted(path: Path<'_>) -> bool {
+fn interpreted(path: Path<'_>) -> Names {
     match path {
-        [] => true,
-        [first, rest @ ..] => first == "critical" && rest.len() <= 1,
+        [] => Names::Known(&["critical", "optional"]),
+        [critical] if critical == "critical" => Names::Known(&["identity", "image", "type"]),
+        [critical, part] if critical == "critical" && part == "identity" => {
+            Names::Known(&["docker-reference"])
+        }
+        [critical, part] if critical == "critical" && part == "image" => {
+            Names::Known(&["docker-manifest-digest"])
+        }
+        _ => Names::Exact,
     }
 }
 
@@ -161,10 +168,23 @@ mod tests {
         ] {
             let twice = text.replacen(from, to, 1);
             let read = SimpleSigning::parse(twice.as_bytes());
-            assert!(matches!(read, Err(JsonError::DuplicateMember { .. })), "{twice}: {read:?}");
+            let refused = matches!(read, Err(JsonError::DuplicateMember { .. } | JsonError::Case { .. }));
+            assert!(refused, "{twice}: {read:?}");
         }
         let cased = text.replacen("\"stage\"", "\"Stage\":\"x\",\"stage\"", 1);
         assert!(SimpleSigning::parse(cased.as_bytes()).is_ok(), "names of annotations are compared exactly");
+    }
+
+    #[test]
+    fn refuses_a_known_member_in_another_case() {
+        let text = String::from_utf8(SimpleSigning::write("a", &Digest::of("x"), &annotations())).unwrap();
+        for name in ["optional", "critical", "type", "identity", "image", "docker-reference"] {
+            let cased = text.replacen(&format!("\"{name}\""), &format!("\"{}\"", name.to_uppercase()), 1);
+            let read = SimpleSigning::parse(cased.as_bytes());
+            assert!(matches!(read, Err(JsonError::Case { .. })), "{cased}: {read:?}");
+        }
+        let elsewhere = text.replacen("\"stage\"", "\"Critical\"", 1);
+        assert!(SimpleSigning::parse(elsewhere.as_bytes()).is_ok());
     }
 
     #[test]

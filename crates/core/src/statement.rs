@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::digest::{Algorithm, Digest};
-use crate::json::{self, JsonError, Path};
+use crate::json::{self, JsonError, Names, Path};
 use crate::limits::{STATEMENT_SUBJECTS, SUBJECT_DIGESTS};
 use crate::predicate::{PredicateType, SPDX};
 use crate::simple_signing::quote;
@@ -156,10 +156,13 @@ fn subject(wire: WireSubject) -> Result<StatementSubject, StatementError> {
 }
 
 /// The levels whose members are read by name: the statement, and each subject.
-fn interpreted(path: Path<'_>) -> bool {
+fn interpreted(path: Path<'_>) -> Names {
     match path {
-        [] => true,
-        [first, rest @ ..] => first == "subject" && rest.len() == 1,
+        [] => Names::Known(&["_type", "subject", "predicateType", "predicate"]),
+        [subject, item] if subject == "subject" && item.is_empty() => {
+            Names::Known(&["name", "digest", "annotations"])
+        }
+        _ => Names::Exact,
     }
 }
 
@@ -298,6 +301,9 @@ mod tests {
             ("\"subject\"", "\"subject\":[],\"subject\""),
             ("\"subject\"", "\"Subject\":[],\"subject\""),
             ("\"digest\"", "\"Digest\":{},\"digest\""),
+            ("\"predicate\":", "\"Predicate\":"),
+            ("\"name\"", "\"Name\""),
+            ("\"annotations\"", "\"Annotations\""),
             ("\"predicate\":{}", "\"predicate\":{\"a\":1,\"a\":2}"),
         ] {
             let changed = text().replacen(from, to, 1);

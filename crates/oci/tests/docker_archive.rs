@@ -344,6 +344,8 @@ async fn lists_that_do_not_read_are_refused() {
     }
     assert_eq!(with(r#"[{"Config":"a","config":"b"}]"#.to_owned()).await, ErrorKind::InvalidLayout);
     assert_eq!(with(r#"[{"Config":"a","RepoTags":["no name"]}]"#.to_owned()).await, ErrorKind::InvalidLayout);
+    assert_eq!(with(r#"[{"Config":"a","config":"b"}]"#.to_owned()).await, ErrorKind::InvalidLayout);
+    assert_eq!(with(r#"[{"Config":"a","repoTags":["a:1"]}]"#.to_owned()).await, ErrorKind::InvalidLayout);
     assert_eq!(with("[]".to_owned()).await, ErrorKind::NotFound);
     let many = vec![json!({ "Config": "a" }); DOCKER_IMAGES + 1];
     assert_eq!(with(Value::from(many).to_string()).await, ErrorKind::InvalidLayout);

@@ -17,7 +17,7 @@ use crate::bundle::{Bundle, Content, Material, MessageDigest};
 use crate::candidate::{EvidenceStore, Format, Origin};
 use crate::digest::Digest;
 use crate::encoding::base64_decode;
-use crate::json;
+use crate::json::{self, Names, Path};
 use crate::key::{Ed25519Stream, HashAlgorithm, Prehashed, Prehasher, Scheme};
 use crate::limits::{BUNDLE_BYTES, KEY_FILE_BYTES};
 use crate::policy::{Policy, SignatureRequirement, SignedFor, TrustedKey};
@@ -57,7 +57,7 @@ impl BlobSignature {
         if bytes.len() as u64 > BUNDLE_BYTES {
             return Err(BlobSignatureError::new(Reason::LimitExceeded, format!("{} bytes", bytes.len())));
         }
-        json::check(bytes, <[String]>::is_empty).map_err(|error| {
+        json::check(bytes, interpreted).map_err(|error| {
             BlobSignatureError::new(Reason::of_json(&error, Reason::MalformedBundle), error.to_string())
         })?;
         let old: OldBundle = serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
@@ -89,6 +89,11 @@ impl BlobSignature {
         }
         Ok(Self { format: Format::Bundle, signature, hint, digest })
     }
+}
+
+/// The old bundle is read at its top only; what is no old bundle is checked again as what it is.
+fn interpreted(path: Path<'_>) -> Names {
+    if path.is_empty() { Names::Known(&["base64Signature", "cert"]) } else { Names::Exact }
 }
 
 /// Members of cosign's bundle for blobs before version 3, and of no other.

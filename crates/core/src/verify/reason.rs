@@ -29,7 +29,7 @@ pub enum Reason {
     NoContent,
     /// An envelope does not parse.
     MalformedEnvelope,
-    /// A member stands twice in one JSON object (rule S7).
+    /// A member stands twice in one JSON object, or differs in case only from one that is read (rule S7).
     DuplicateMember,
     /// A signature is not standard base64.
     MalformedSignature,
@@ -135,7 +135,7 @@ impl Reason {
             Self::NoContent => "the bundle holds neither an envelope nor a signature",
             Self::MalformedEnvelope => "the envelope cannot be read as one",
             Self::DuplicateMember => {
-                "a member stands twice in one JSON object, so two readers could disagree"
+                "a member stands twice in one JSON object, or could be taken for another by its case, so two readers could disagree"
             }
             Self::MalformedSignature => "the signature is not standard base64",
             Self::MissingSignature => "there is a payload, but no signature over it",
@@ -172,7 +172,7 @@ impl Reason {
     /// The reason for bytes that `parse` refused: a doubled member has its own, everything else is `other`.
     pub(crate) const fn of_json(error: &JsonError, other: Self) -> Self {
         match error {
-            JsonError::DuplicateMember { .. } => Self::DuplicateMember,
+            JsonError::DuplicateMember { .. } | JsonError::Case { .. } => Self::DuplicateMember,
             _ => other,
         }
     }

@@ -106,6 +106,39 @@ fn p4_the_bytes_must_be_those_of_the_index() {
     assert_eq!(combined.unwrap_err(), expected);
 }
 
+/// S7: readers that fold case take the last of two members, and would run an image that nobody judged. Every image that
+/// we read out of the index is signed, and the index itself is not.
+#[test]
+fn s7_an_index_that_other_readers_read_otherwise_is_not_combined() {
+    let good = ImageBuilder::new().file("hello", "world").build().digest();
+    let evil = ImageBuilder::new().file("evil", "world").build().digest();
+    let index = |more: &str| {
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{{"mediaType":"{OCI_MANIFEST}","digest":"{good}"{more},"size":2,"platform":{{"os":"linux","architecture":"amd64"}}}}]}}"#
+        )
+    };
+    let combine = |text: &str| {
+        let whole = subject(Digest::of(text));
+        let own = judge(&by_release(), &whole, &[]);
+        let images = [PlatformVerdict::new(good, judge(&by_release(), &subject(good), &[good]))];
+        Verifier::new().combine(&whole, text.as_bytes(), Some(OCI_INDEX), &own, &images, &by_release())
+    };
+    admitted("its image is signed", &combine(&index("")).unwrap());
+    admitted("an annotation", &combine(&index(&format!(r#","annotations":{{"Digest":"{evil}"}}"#))).unwrap());
+    for more in [
+        format!(r#","Digest":"{evil}""#),
+        format!(r#","DIGEST":"{evil}""#),
+        format!(r#","dige\u017ft":"{evil}""#),
+        r#","Platform":{"os":"linux","architecture":"arm64"}"#.to_owned(),
+        r#","MediaType":"application/vnd.oci.image.index.v1+json""#.to_owned(),
+    ] {
+        let refused = combine(&index(&more)).unwrap_err();
+        assert!(matches!(refused, SubjectError::Manifest(_)), "{more}: {refused}");
+    }
+    let other = index("").replacen('{', &format!(r#"{{"Manifests":[{{"digest":"{evil}"}}],"#), 1);
+    assert!(matches!(combine(&other).unwrap_err(), SubjectError::Manifest(_)), "{other}");
+}
+
 /// What is not decided about the index is not decided about what it could let skip.
 #[test]
 fn p4_an_index_that_could_not_be_read_decides_nothing() {

@@ -420,8 +420,12 @@ fn parse(bytes: &[u8]) -> Result<Vec<Image>, String> {
     }
 
     // Docker reads the members of an image by names whose case it folds.
-    let raw: Vec<Raw> = json::parse(bytes, |path| path.len() == 1)
-        .map_err(|error| format!("has a {LIST} that does not parse: {error}"))?;
+    let names = |path: json::Path<'_>| match path {
+        [_] => json::Names::Known(&["Config", "RepoTags", "Layers"]),
+        _ => json::Names::Exact,
+    };
+    let raw: Vec<Raw> =
+        json::parse(bytes, names).map_err(|error| format!("has a {LIST} that does not parse: {error}"))?;
     if raw.len() > DOCKER_IMAGES {
         return Err(format!("has {} images, the limit is {DOCKER_IMAGES}", raw.len()));
     }
@@ -464,7 +468,11 @@ fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, String> {
         diff_ids: Option<Vec<Digest>>,
     }
 
-    let config: Config = json::parse(config, |path| path.is_empty() || path == ["rootfs"])
-        .map_err(|error| format!("does not parse: {error}"))?;
+    let names = |path: json::Path<'_>| match path {
+        [] => json::Names::Known(&["rootfs"]),
+        [rootfs] if rootfs == "rootfs" => json::Names::Known(&["diff_ids"]),
+        _ => json::Names::Exact,
+    };
+    let config: Config = json::parse(config, names).map_err(|error| format!("does not parse: {error}"))?;
     Ok(config.rootfs.diff_ids.unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use waxseal_core::limits::LAYOUT_INDEX_BYTES;
 use waxseal_core::media_type::{self, OCI_CONFIG, OCI_INDEX};
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, ImageRef, Repository, json};
+use waxseal_core::{Descriptor, Digest, ImageRef, Repository, json, manifest};
 
 use crate::attached::{Attached, is_attached_tag};
 use crate::error::{Error, ErrorKind};
@@ -53,7 +53,7 @@ impl Index {
     /// Reads an index; `shown` names it in errors.
     pub(crate) fn parse(bytes: &[u8], shown: &str) -> Result<Self, Error> {
         let invalid = |why: String| Error::new(ErrorKind::InvalidLayout, format!("{shown} {why}"));
-        let members: Members = json::parse(bytes, <[String]>::is_empty)
+        let members: Members = json::parse(bytes, manifest::interpreted)
             .map_err(|error| invalid("is no image index".to_owned()).caused_by(error))?;
         let mut entries = Vec::new();
         let mut version = None;

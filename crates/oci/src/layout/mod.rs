@@ -14,6 +14,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde::Deserialize;
 use waxseal_core::digest::Algorithm;
+use waxseal_core::json::Names;
 use waxseal_core::limits::LAYOUT_INDEX_BYTES;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, PinnedRef, Repository, json};
@@ -334,7 +335,7 @@ pub(crate) fn check_marker(shown: &str, text: Option<&[u8]>) -> Result<(), Error
 
     let invalid = |why: &str| Error::new(ErrorKind::InvalidLayout, format!("{shown} {why}"));
     let text = text.ok_or_else(|| invalid("is missing, so this is no OCI layout"))?;
-    let marker: Marker = json::parse(text, <[String]>::is_empty)
+    let marker: Marker = json::parse(text, |_| Names::Known(&["imageLayoutVersion"]))
         .map_err(|error| invalid("does not parse").caused_by(error))?;
     if marker.version == "1.0.0" { Ok(()) } else { Err(invalid("names another version than 1.0.0")) }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use waxseal_core::limits::{REFERRERS_BYTES, REFERRERS_ENTRIES};
 use waxseal_core::media_type::{self, OCI_INDEX};
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, json};
+use waxseal_core::{Descriptor, Digest, json, manifest};
 
 use super::Registry;
 use super::auth::Access;
@@ -230,7 +230,7 @@ fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Erro
 }
 
 fn entries(bytes: &[u8]) -> Result<Vec<&RawValue>, Error> {
-    json::check(bytes, json::exact).map_err(malformed)?;
+    json::check(bytes, manifest::interpreted).map_err(malformed)?;
     let index: Index<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
     if index.layers.is_some() || index.config.is_some() {
         return Err(malformed("it has members of an image manifest"));

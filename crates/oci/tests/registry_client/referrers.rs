@@ -126,7 +126,11 @@ async fn a_registry_whose_403_means_absent() {
 #[tokio::test]
 async fn a_listing_that_does_not_parse_is_unreadable() {
     let twice = String::from_utf8(index(&[entry(1)])).unwrap().replace("\"size\":7", "\"size\":7,\"size\":8");
+    let case = String::from_utf8(index(&[entry(1)])).unwrap().replace("\"size\":7", "\"size\":7,\"Size\":8");
     let bodies = [
+        case.into_bytes(),
+        br#"{"manifests":[],"Manifests":[]}"#.to_vec(),
+        br#"{"manifests":[],"Layers":[]}"#.to_vec(),
         b"{".to_vec(),
         b"[]".to_vec(),
         br#"{"manifests":{}}"#.to_vec(),
