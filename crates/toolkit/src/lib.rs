@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod image;
 pub mod keys;
 pub mod load;
+pub mod manifest;
 pub mod save;
 pub mod sign;
 pub mod tree;

@@ -13,6 +13,7 @@
 
 mod attesting;
 mod fixtures;
+mod manifests;
 mod network;
 mod requests;
 mod rules_c;

@@ -1,0 +1,109 @@
+//! What a text says, without how it says it: to compare an edited text with what was meant.
+
+use std::collections::BTreeMap;
+
+use granit_parser::ScalarStyle;
+
+use super::ManifestError;
+use super::layout::is_clearly_text;
+use super::tree::{Id, Kind, Tree};
+use super::workload::Step;
+
+/// A value with aliases and merges followed. The order of keys, comments, quotes and line ends are not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    /// A plain scalar that may be something else than text: a number, a boolean, null.
+    Plain(String),
+    Tagged(String, String),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
+}
+
+impl Value {
+    /// The documents of a text.
+    pub(super) fn documents(tree: &Tree) -> Result<Vec<Self>, ManifestError> {
+        tree.documents().iter().map(|document| Self::of(tree, *document)).collect()
+    }
+
+    fn of(tree: &Tree, id: Id) -> Result<Self, ManifestError> {
+        let node = tree.node(tree.resolve(id));
+        Ok(match &node.kind {
+            Kind::Scalar { text, style } => match &node.tag {
+                Some(tag) if tag == "tag:yaml.org,2002:str" || tag == "!" => Self::Text(text.clone()),
+                Some(tag) => Self::Tagged(tag.clone(), text.clone()),
+                None if *style == ScalarStyle::Plain && !is_clearly_text(text) => Self::Plain(text.clone()),
+                None => Self::Text(text.clone()),
+            },
+            Kind::Sequence { items, .. } => {
+                Self::List(items.iter().map(|item| Self::of(tree, *item)).collect::<Result<_, _>>()?)
+            }
+            Kind::Mapping { entries, .. } => {
+                let mut map = BTreeMap::new();
+                for entry in entries.iter().filter(|entry| tree.is_merge(entry.key)) {
+                    // The first source counts: it is put in last.
+                    for source in tree.merge_sources(entry.value)?.into_iter().rev() {
+                        if let Self::Map(merged) = Self::of(tree, source)? {
+                            map.extend(merged);
+                        }
+                    }
+                }
+                for entry in entries.iter().filter(|entry| !tree.is_merge(entry.key)) {
+                    let key = tree.text(entry.key).unwrap_or_default().to_owned();
+                    map.insert(key, Self::of(tree, entry.value)?);
+                }
+                Self::Map(map)
+            }
+            // Resolved above.
+            Kind::Alias { .. } => Self::Plain(String::new()),
+        })
+    }
+
+    /// Puts a text at the end of a way; the maps on the way are made where there are none, or null.
+    pub(super) fn set<'a>(&mut self, mut way: impl Iterator<Item = &'a Step>, text: &str) {
+        let Some(step) = way.next() else {
+            *self = Self::Text(text.to_owned());
+            return;
+        };
+        match (step, &mut *self) {
+            (Step::Item(at), Self::List(items)) => {
+                if let Some(item) = items.get_mut(*at) {
+                    item.set(way, text);
+                }
+            }
+            (Step::Key(key), Self::Map(map)) => {
+                map.entry(key.clone()).or_insert_with(|| Self::Map(BTreeMap::new())).set(way, text);
+            }
+            (Step::Key(key), _) => {
+                let mut below = Self::Map(BTreeMap::new());
+                below.set(way, text);
+                *self = Self::Map(BTreeMap::from([(key.clone(), below)]));
+            }
+            (Step::Item(_), _) => {}
+        }
+    }
+
+    /// Where two values differ first, as a way in words.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        match (self, other) {
+            (Self::Map(one), Self::Map(two)) => {
+                if let Some(key) = one.keys().find(|key| !two.contains_key(*key)) {
+                    return Some(format!("{key} is missing"));
+                }
+                if let Some(key) = two.keys().find(|key| !one.contains_key(*key)) {
+                    return Some(format!("{key} is there too"));
+                }
+                one.iter()
+                    .zip(two.values())
+                    .find_map(|((key, one), two)| one.difference(two).map(|below| format!("{key}: {below}")))
+            }
+            (Self::List(one), Self::List(two)) if one.len() == two.len() => one
+                .iter()
+                .zip(two)
+                .enumerate()
+                .find_map(|(at, (one, two))| one.difference(two).map(|below| format!("{at}: {below}"))),
+            _ if self == other => None,
+            _ => Some("another value".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Workloads: the objects that run containers, where their pod templates stand, and which images they name.
+
+use core::fmt;
+use std::ops::Range;
+
+use super::lookup::Found;
+use super::tree::{Id, Tree};
+use super::{Manifest, ManifestError};
+
+/// What kind of object runs the containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WorkloadKind {
+    /// `v1`.
+    Pod,
+    /// `v1`.
+    PodTemplate,
+    /// `v1`.
+    ReplicationController,
+    /// `apps/v1`, and `extensions` of old.
+    Deployment,
+    /// `apps/v1`, and `extensions` of old.
+    ReplicaSet,
+    /// `apps/v1`.
+    StatefulSet,
+    /// `apps/v1`, and `extensions` of old.
+    DaemonSet,
+    /// `batch/v1`.
+    Job,
+    /// `batch/v1`.
+    CronJob,
+}
+
+/// Each kind with its name and the groups of the API that have it.
+const KINDS: &[(WorkloadKind, &str, &[&str])] = &[
+    (WorkloadKind::Pod, "Pod", &[""]),
+    (WorkloadKind::PodTemplate, "PodTemplate", &[""]),
+    (WorkloadKind::ReplicationController, "ReplicationController", &[""]),
+    (WorkloadKind::Deployment, "Deployment", &["apps", "extensions"]),
+    (WorkloadKind::ReplicaSet, "ReplicaSet", &["apps", "extensions"]),
+    (WorkloadKind::StatefulSet, "StatefulSet", &["apps"]),
+    (WorkloadKind::DaemonSet, "DaemonSet", &["apps", "extensions"]),
+    (WorkloadKind::Job, "Job", &["batch"]),
+    (WorkloadKind::CronJob, "CronJob", &["batch"]),
+];
+
+impl WorkloadKind {
+    /// Its name, as it stands under `kind`.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, name, _)| name)
+    }
+
+    /// The kind of an object. A group that has another kind of this name is none of ours; no group at all is any.
+    fn of(api_version: Option<&str>, name: &str) -> Option<Self> {
+        let group = api_version.map(|version| version.split_once('/').map_or("", |(group, _)| group));
+        let known = KINDS
+            .iter()
+            .find(|(_, known, groups)| *known == name && group.is_none_or(|group| groups.contains(&group)))?;
+        Some(known.0)
+    }
+
+    /// Where the pod template stands in the object; a pod is its own.
+    const fn template(self) -> &'static [&'static str] {
+        match self {
+            Self::Pod => &[],
+            Self::PodTemplate => &["template"],
+            Self::CronJob => &["spec", "jobTemplate", "spec", "template"],
+            _ => &["spec", "template"],
+        }
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An object that runs containers.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    kind: WorkloadKind,
+    name: Option<String>,
+    namespace: Option<String>,
+    line: usize,
+    containers: Vec<Container>,
+    pub(super) object: Place,
+    pub(super) template: Place,
+}
+
+impl Workload {
+    /// What kind of object it is.
+    pub const fn kind(&self) -> WorkloadKind {
+        self.kind
+    }
+
+    /// Its name, or what its name is generated from.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Its namespace, where the manifest names one.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The line that it begins on, from 1.
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Everything that it takes from an image.
+    pub fn containers(&self) -> &[Container] {
+        &self.containers
+    }
+}
+
+/// What takes something from an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContainerRole {
+    /// `initContainers`.
+    Init,
+    /// `containers`.
+    Main,
+    /// `ephemeralContainers`.
+    Ephemeral,
+    /// A volume that is an image (`volumes[].image`).
+    Volume,
+}
+
+/// A container, or a volume that is an image.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Container {
+    /// What it is.
+    pub role: ContainerRole,
+    /// Its name.
+    pub name: Option<String>,
+    /// The image, where one is named.
+    pub image: Option<ImageText>,
+}
+
+/// The name of an image and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImageText {
+    /// The name as it stands there, not parsed.
+    pub text: String,
+    /// The line, from 1. Where an alias leads to the name, the line of the name.
+    pub line: usize,
+    /// The bytes of the name in the text, with its quotes.
+    pub span: Range<usize>,
+}
+
+/// A mapping with `metadata` in it: the node, and the way there from the beginning of its document.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) document: usize,
+    pub(super) path: Vec<Step>,
+    pub(super) node: Id,
+}
+
+/// One step of a way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(String),
+    Item(usize),
+}
+
+impl Place {
+    fn key(&self, key: &str, node: Id) -> Self {
+        let mut place = Self { node, ..self.clone() };
+        place.path.push(Step::Key(key.to_owned()));
+        place
+    }
+}
+
+impl Manifest {
+    /// Every workload of the file, in its order, those in lists too. Objects of other kinds are passed over.
+    pub fn workloads(&self) -> Result<Vec<Workload>, ManifestError> {
+        let mut workloads = Vec::new();
+        for (document, node) in self.tree.documents().iter().copied().enumerate() {
+            if self.tree.is_null(node) {
+                continue;
+            }
+            let place = Place { document, path: Vec::new(), node };
+            Finder { tree: &self.tree, found: &mut workloads }.object(&place, None)?;
+        }
+        Ok(workloads)
+    }
+}
+
+struct Finder<'a> {
+    tree: &'a Tree,
+    found: &'a mut Vec<Workload>,
+}
+
+impl<'a> Finder<'a> {
+    /// Takes an object, or the objects of a list. `default` is the kind of what a list of one kind holds.
+    fn object(&mut self, place: &Place, default: Option<&str>) -> Result<(), ManifestError> {
+        if self.tree.entries(place.node).is_none() {
+            return Err(self.shape(place.node, "a document", "an object"));
+        }
+        let Some(kind) = self.word(place.node, "kind")?.or(default.map(ToOwned::to_owned)) else {
+            return Ok(());
+        };
+        let api_version = self.word(place.node, "apiVersion")?;
+        if let Some(one) = kind.strip_suffix("List")
+            && let Some(items) = self.value(place.node, "items")?
+        {
+            let one = Some(one).filter(|one| !one.is_empty());
+            let list = place.key("items", items);
+            for (at, item) in self.list(items, "items")?.iter().enumerate() {
+                let mut place = Place { node: *item, ..list.clone() };
+                place.path.push(Step::Item(at));
+                self.object(&place, one)?;
+            }
+            return Ok(());
+        }
+        match WorkloadKind::of(api_version.as_deref(), &kind) {
+            Some(kind) => self.workload(kind, place),
+            None => Ok(()),
+        }
+    }
+
+    fn workload(&mut self, kind: WorkloadKind, object: &Place) -> Result<(), ManifestError> {
+        let mut template = object.clone();
+        for field in kind.template() {
+            let Some(value) = self.value(template.node, field)? else {
+                return Err(self.shape(
+                    object.node,
+                    &format!("{kind}: {}", kind.template().join(".")),
+                    "there",
+                ));
+            };
+            template = template.key(field, value);
+        }
+        if self.tree.entries(template.node).is_none() {
+            return Err(self.shape(template.node, &kind.template().join("."), "an object"));
+        }
+        let containers = match self.value(template.node, "spec")? {
+            Some(spec) => self.containers(spec)?,
+            None => Vec::new(),
+        };
+        let metadata = self.value(object.node, "metadata")?;
+        let word = |field| match metadata {
+            Some(metadata) => self.word(metadata, field),
+            None => Ok(None),
+        };
+        let name = match word("name")? {
+            Some(name) => Some(name),
+            None => word("generateName")?,
+        };
+        let namespace = word("namespace")?;
+        let line = self.tree.node(object.node).line;
+        self.found.push(Workload {
+            kind,
+            name,
+            namespace,
+            line,
+            containers,
+            object: object.clone(),
+            template,
+        });
+        Ok(())
+    }
+
+    fn containers(&self, spec: Id) -> Result<Vec<Container>, ManifestError> {
+        let mut containers = Vec::new();
+        for (field, role) in [
+            ("initContainers", ContainerRole::Init),
+            ("containers", ContainerRole::Main),
+            ("ephemeralContainers", ContainerRole::Ephemeral),
+        ] {
+            for item in self.items(spec, field)? {
+                containers.push(self.container(role, *item, *item, "image")?);
+            }
+        }
+        for item in self.items(spec, "volumes")? {
+            if let Some(image) = self.value(*item, "image")? {
+                containers.push(self.container(ContainerRole::Volume, *item, image, "reference")?);
+            }
+        }
+        Ok(containers)
+    }
+
+    fn container(
+        &self,
+        role: ContainerRole,
+        item: Id,
+        holder: Id,
+        field: &str,
+    ) -> Result<Container, ManifestError> {
+        let name = self.word(item, "name")?;
+        let image = match self.value(holder, field)? {
+            None => None,
+            Some(value) => {
+                let Some(text) = self.tree.text(value) else {
+                    return Err(self.shape(value, field, "a text"));
+                };
+                let node = self.tree.node(self.tree.resolve(value));
+                Some(ImageText { text: text.to_owned(), line: node.line, span: node.span.clone() })
+            }
+        };
+        Ok(Container { role, name, image })
+    }
+
+    /// The value of a field that is there and not null. Where `object` is none, that is an error.
+    fn value(&self, object: Id, field: &str) -> Result<Option<Id>, ManifestError> {
+        if self.tree.entries(object).is_none() {
+            return Err(self.shape(object, &format!("what should have the field {field:?}"), "an object"));
+        }
+        let found = self.tree.get(object, field)?;
+        Ok(found.map(|Found { entry, .. }| entry.value).filter(|value| !self.tree.is_null(*value)))
+    }
+
+    fn word(&self, object: Id, field: &str) -> Result<Option<String>, ManifestError> {
+        let Some(value) = self.value(object, field)? else { return Ok(None) };
+        match self.tree.text(value) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(self.shape(value, field, "a text")),
+        }
+    }
+
+    fn items(&self, object: Id, field: &str) -> Result<&'a [Id], ManifestError> {
+        match self.value(object, field)? {
+            Some(value) => self.list(value, field),
+            None => Ok(&[]),
+        }
+    }
+
+    fn list(&self, value: Id, field: &str) -> Result<&'a [Id], ManifestError> {
+        self.tree.items(value).ok_or_else(|| self.shape(value, field, "a list"))
+    }
+
+    fn shape(&self, node: Id, field: &str, expected: &'static str) -> ManifestError {
+        ManifestError::Shape { line: self.tree.node(node).line, field: field.to_owned(), expected }
+    }
+}
