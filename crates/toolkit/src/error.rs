@@ -19,6 +19,8 @@ pub struct Error {
 pub enum ErrorKind {
     /// Bytes could not be moved: the store's own kind says why.
     Store(waxseal_oci::ErrorKind),
+    /// Xray could not be asked, or gave no result that holds: its own kind says why.
+    Xray(waxseal_scan::xray::ErrorKind),
     /// A key cannot be read, opened or used.
     Key,
     /// The key is published for trials, and nobody allowed it.
@@ -50,6 +52,7 @@ impl ErrorKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Store(kind) => kind.code(),
+            Self::Xray(kind) => kind.code(),
             Self::Key => "key",
             Self::ExampleKey => "example-key",
             Self::Policy => "policy",
@@ -123,31 +126,43 @@ impl std::error::Error for Error {
 
 impl From<waxseal_oci::Error> for Error {
     fn from(error: waxseal_oci::Error) -> Self {
-        let kind = ErrorKind::Store(error.kind());
-        match std::error::Error::source(&error) {
-            // The store's own words are the context, so that a chain does not say them twice.
-            Some(_) => Self { kind, context: error.to_string(), source: Some(Box::new(Cause(error))) },
-            None => Self { kind, context: error.to_string(), source: None },
+        Self::of(ErrorKind::Store(error.kind()), error)
+    }
+}
+
+impl From<waxseal_scan::xray::Error> for Error {
+    fn from(error: waxseal_scan::xray::Error) -> Self {
+        Self::of(ErrorKind::Xray(error.kind()), error)
+    }
+}
+
+impl Error {
+    /// The error of a lower room. Its own words are the context, so that a chain does not say them twice.
+    fn of(kind: ErrorKind, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let context = error.to_string();
+        match error.source() {
+            Some(_) => Self { kind, context, source: Some(Box::new(Cause(error))) },
+            None => Self { kind, context, source: None },
         }
     }
 }
 
-/// What stood behind an error of a store.
+/// What stood behind an error of a lower room.
 #[derive(Debug)]
-struct Cause(waxseal_oci::Error);
+struct Cause<E>(E);
 
-impl fmt::Display for Cause {
+impl<E: std::error::Error> fmt::Display for Cause<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::error::Error::source(&self.0) {
+        match self.0.source() {
             Some(source) => fmt::Display::fmt(source, f),
             None => fmt::Display::fmt(&self.0, f),
         }
     }
 }
 
-impl std::error::Error for Cause {
+impl<E: std::error::Error> std::error::Error for Cause<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.0).and_then(std::error::Error::source)
+        self.0.source().and_then(std::error::Error::source)
     }
 }
 

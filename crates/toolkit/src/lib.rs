@@ -19,6 +19,7 @@ pub mod keys;
 pub mod load;
 pub mod manifest;
 pub mod save;
+pub mod scan;
 pub mod sign;
 pub mod tree;
 pub mod verify;

@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use tokio::time::Instant;
 use waxseal_core::digest::Algorithm;
-use waxseal_core::limits::MANIFEST_BYTES;
+use waxseal_core::limits::{HEADER_BYTES, MANIFEST_BYTES};
 use waxseal_core::{Descriptor, Digest, media_type};
 
 use super::Registry;
@@ -52,6 +52,18 @@ impl Registry {
     /// whether something is there, and for nothing else.
     pub async fn head_manifest(&self, which: &Which) -> Look<Descriptor> {
         outcome(self.head(which).await)
+    }
+
+    /// The value of a header with which the registry answers to HEAD of a manifest: some say there where the manifest
+    /// stands in their own terms. None where there is no such header, or where it is no plain text. A hint.
+    pub async fn manifest_header(&self, digest: &Digest, name: &str) -> Result<Option<String>, Error> {
+        let which = Which::Digest(*digest);
+        let url = self.url(&format!("manifests/{which}"))?;
+        let call = Call::new(Method::HEAD, url, Access::Pull).accept(media_type::ACCEPT_MANIFEST);
+        let answer = self.call(call, self.deadline()).await?;
+        let answer = answer.expect(&[StatusCode::OK], || self.shown(&which))?;
+        let value = answer.header(name).filter(|value| value.len() <= HEADER_BYTES);
+        Ok(value.map(str::to_owned))
     }
 
     /// Writes a manifest. By digest, the bytes have to be those of the digest; by tag, the digest is their SHA-256.

@@ -21,5 +21,6 @@ mod rules_g;
 mod rules_l;
 mod rules_l_found;
 mod rules_p;
+mod scan_fetch;
 mod scene;
 mod threats;
