@@ -29,6 +29,27 @@ pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
+/// Says before anything is done what cannot be written: a target that the command reads too, or writes twice.
+pub(crate) fn fits<'a>(
+    targets: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), Fault> {
+    let targets: Vec<_> = targets.into_iter().collect();
+    let inputs: Vec<_> = inputs.into_iter().collect();
+    for (at, target) in targets.iter().enumerate() {
+        let mut others = inputs.iter().chain(targets.iter().skip(at.saturating_add(1)));
+        if let Some(other) = others.find(|other| is_same(target, other)) {
+            return Err(Fault::usage(format!("{} would be overwritten", other.display())));
+        }
+    }
+    Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other) && !one.starts_with("/dev")
+}
+
 /// The two files of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyPair {

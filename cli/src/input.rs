@@ -1,4 +1,9 @@
-//! What is read besides images and keys: whose standard input is.
+//! What is read besides images and keys: files, and whose standard input is.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use waxseal::keys::KeyName;
 
 use crate::fault::Fault;
 use crate::password::Stdin;
@@ -16,4 +21,34 @@ pub(crate) fn standard_input<'a>(claims: impl IntoIterator<Item = (&'a str, bool
         ))
         .hint("name a file for each but one of them")),
     }
+}
+
+/// What a file holds, or standard input where it is `-`: at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    if path == Path::new("-") {
+        return bounded(std::io::stdin().lock(), Path::new("standard input"), limit);
+    }
+    let file = std::fs::File::open(path).map_err(|error| Fault::file(path, "read", &error))?;
+    bounded(file, path, limit)
+}
+
+fn bounded(reader: impl Read, shown: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    reader
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| Fault::file(shown, "read", &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Fault::usage(format!("{} is larger than {limit} bytes", shown.display())));
+    }
+    Ok(bytes)
+}
+
+/// The files among the names of keys.
+pub(crate) fn key_files<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<PathBuf> {
+    let file = |name: &String| match name.parse() {
+        Ok(KeyName::File(path)) => Some(path),
+        _ => None,
+    };
+    names.into_iter().filter_map(file).collect()
 }

@@ -5,6 +5,7 @@
 
 #[expect(clippy::doc_markdown, reason = "these comments are help texts, shown as they stand")]
 mod args;
+mod claim;
 mod command;
 mod cosign;
 mod exit;

@@ -19,6 +19,7 @@ pub(crate) struct AttachArgs {
 #[command(disable_help_subcommand = true)]
 pub(crate) enum AttachWhat {
     Signature(Box<AttachSignatureArgs>),
+    Sbom(Box<AttachSbomArgs>),
 }
 
 /// Attach a signature that was made elsewhere: with a token, a KMS, on a machine without a network
@@ -73,3 +74,16 @@ Examples:
       registry.example.com/app@sha256:...
   A bundle that another machine made:
     waxseal attach signature --key release.pub --bundle app.sigstore.json registry.example.com/app:1.0";
+
+/// Refused, with what to do instead: a list of components is attested, so that somebody vouches for it
+///
+/// cosign's `attach sbom` writes an unsigned file under a tag that whoever may push can write. Sign it:
+/// `waxseal attest --type spdxjson --predicate sbom.json` (or cyclonedx, or spdx for tag-value text).
+#[derive(Debug, Args)]
+pub(crate) struct AttachSbomArgs {
+    /// Image
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}

@@ -18,6 +18,7 @@ pub(crate) struct DownloadArgs {
 #[command(disable_help_subcommand = true)]
 pub(crate) enum DownloadWhat {
     Signature(Box<DownloadSignatureArgs>),
+    Sbom(Box<DownloadSbomArgs>),
 }
 
 /// Print the signatures of an image, one JSON document a line, in cosign's form; nothing is verified
@@ -49,3 +50,27 @@ Examples:
     waxseal download signature --format bundle registry.example.com/app:1.0 > app.sigstore.json
   Of one platform's image:
     waxseal download signature --platform linux/arm64 registry.example.com/app:1.0";
+
+/// Print the list of components at the tag sha256-<hex>.sbom of an image, as it stands there; nothing is verified
+///
+/// Nobody has signed what stands there: whoever may push can write it. A list that somebody vouches for is an
+/// attestation: `waxseal verify-attestation --type cyclonedx` or spdxjson. Exit code 1 if there is none.
+#[derive(Debug, Args)]
+#[command(after_long_help = SBOM_AFTER)]
+pub(crate) struct DownloadSbomArgs {
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Of an index: the list of this platform's image
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+const SBOM_AFTER: &str = "\
+Examples:
+  What an older pipeline attached:
+    waxseal download sbom registry.example.com/app:1.0 > sbom.json
+  Sign it from now on:
+    waxseal attest --key app.key --type spdxjson --predicate sbom.json registry.example.com/app:1.0";

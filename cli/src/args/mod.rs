@@ -1,6 +1,8 @@
 //! What can be typed: flags, their help and their examples. Nothing here does anything.
 
 pub(crate) mod attach;
+pub(crate) mod attest;
+pub(crate) mod attest_blob;
 pub(crate) mod clean;
 pub(crate) mod completion;
 pub(crate) mod copy;
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Verify(Box<verify::VerifyArgs>),
     SignBlob(Box<sign_blob::SignBlobArgs>),
     VerifyBlob(Box<verify_blob::VerifyBlobArgs>),
+    Attest(Box<attest::AttestArgs>),
+    AttestBlob(Box<attest_blob::AttestBlobArgs>),
     GenerateKeyPair(Box<generate_key_pair::GenerateKeyPairArgs>),
     ImportKeyPair(Box<import_key_pair::ImportKeyPairArgs>),
     PublicKey(Box<public_key::PublicKeyArgs>),

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use waxseal::Image;
 use waxseal_core::{Format, Platform};
 
-use crate::args::download::{DownloadArgs, DownloadSignatureArgs, DownloadWhat};
+use crate::args::download::{DownloadArgs, DownloadSbomArgs, DownloadSignatureArgs, DownloadWhat};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output;
@@ -14,25 +15,13 @@ use crate::session::Session;
 pub(crate) async fn run(args: &DownloadArgs, offline: bool) -> Result<Exit, Fault> {
     match &args.what {
         DownloadWhat::Signature(args) => signature(args, offline).await,
+        DownloadWhat::Sbom(args) => sbom(args, offline).await,
     }
 }
 
 async fn signature(args: &DownloadSignatureArgs, offline: bool) -> Result<Exit, Fault> {
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
-    let platform = args
-        .platform
-        .as_ref()
-        .map(|text| {
-            text.parse::<Platform>().map_err(|error| Fault::usage(format!("--platform {text}: {error}")))
-        })
-        .transpose()?;
-    let mut image = session.image(&args.image).await?;
-    if let Some(platform) = &platform {
-        image = image.for_platform(platform).await?;
-    } else {
-        // An image that is not there has no signatures either, but that is another answer.
-        image.manifest().await?;
-    }
+    let image = image(&session, &args.image, args.platform.as_deref()).await?;
     let all = waxseal::download::signatures(&image, &args.format.formats()).await?;
     let count = |format| all.iter().filter(|one| one.format == format).count();
     let mut text = format!(
@@ -55,4 +44,29 @@ async fn signature(args: &DownloadSignatureArgs, offline: bool) -> Result<Exit, 
 
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+async fn sbom(args: &DownloadSbomArgs, offline: bool) -> Result<Exit, Fault> {
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
+    let image = image(&session, &args.image, args.platform.as_deref()).await?;
+    let sbom = waxseal::download::sbom(&image).await?;
+    output::talk(&format!("Found SBOM of media type: {}", output::escape(&sbom.media_type)));
+    output::talk("nothing is verified, and nobody has signed it: see `waxseal attest`");
+    output::raw(&sbom.bytes)?;
+    Ok(Exit::Done)
+}
+
+/// The image, or that of one platform. One that is not there has nothing attached either, but that is another answer.
+async fn image(session: &Session, name: &str, platform: Option<&str>) -> Result<Image, Fault> {
+    let platform = platform
+        .map(|text| {
+            text.parse::<Platform>().map_err(|error| Fault::usage(format!("--platform {text}: {error}")))
+        })
+        .transpose()?;
+    let mut image = session.image(name).await?;
+    if let Some(platform) = &platform {
+        return Ok(image.for_platform(platform).await?);
+    }
+    image.manifest().await?;
+    Ok(image)
 }

@@ -1,6 +1,8 @@
 //! What the commands do. Each takes what was typed, runs a job of the toolkit, and tells what came of it.
 
 mod attach;
+mod attest;
+mod attest_blob;
 mod clean;
 mod completion;
 mod copy;
@@ -35,6 +37,8 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Verify(args) => verify::run(&args, offline, as_cosign).await,
         Command::SignBlob(args) => sign_blob::run(&args, offline),
         Command::VerifyBlob(args) => verify_blob::run(&args, offline).await,
+        Command::Attest(args) => attest::run(&args, offline).await,
+        Command::AttestBlob(args) => attest_blob::run(&args, offline),
         Command::GenerateKeyPair(args) => generate_key_pair::run(&args),
         Command::ImportKeyPair(args) => import_key_pair::run(&args, offline),
         Command::PublicKey(args) => public_key::run(&args, offline).await,

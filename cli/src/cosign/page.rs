@@ -28,7 +28,8 @@ for a flag that was not typed; flags of a registry's credentials that were typed
 
 stdout is cosign's: `verify` prints its JSON array, `sign-blob` the base64 of the signature, `verify-blob` says `Verified OK` on stderr.
 Exit codes are our own: 0 done or admitted, 1 refused, 2 usage, 3 undecided, 4 bad key, policy or configuration (cosign: 1, and 10 to 13
-on some paths). `attach signature` takes `--key`: what is attached is verified first. `login` tries the credentials before it keeps them.
+on some paths). `attest` and `attest-blob` write both formats unless told otherwise; what is not uploaded is printed as the envelope.
+`attach signature` takes `--key`: what is attached is verified first. `login` tries the credentials before it keeps them.
 
 ## Variables
 
@@ -93,6 +94,8 @@ fn rest(words: &[&str]) -> &'static [&'static str] {
     match words {
         ["sign" | "verify"] => &["--key=k", "registry.example.com/app"],
         ["sign-blob"] => &["--key=k", "blob"],
+        ["attest"] => &["--key=k", "--predicate=p", "registry.example.com/app"],
+        ["attest-blob"] => &["--key=k", "--predicate=p", "blob"],
         ["verify-blob"] => &["--key=k", "--signature=s", "blob"],
         ["copy"] => &["registry.example.com/a", "registry.example.com/b"],
         ["import-key-pair" | "public-key"] => &["--key=k"],
@@ -127,7 +130,8 @@ fn every_flag_is_what_the_table_says() {
             let base = rest(verb.words).iter().filter(|argument| {
                 // The flag that is tried stands alone, and a bundle stands in for a signature.
                 let itself = argument.starts_with(&format!("--{}=", flag.name));
-                let replaced = flag.name == "bundle" && argument.starts_with("--signature=");
+                let replaced = flag.name == "bundle" && argument.starts_with("--signature=")
+                    || flag.name == "statement" && argument.starts_with("--predicate=");
                 !itself && !replaced
             });
             let with = |value: &str| {

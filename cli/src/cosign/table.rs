@@ -10,6 +10,8 @@ const KEYLESS: &str = "keyless signatures are not supported yet: sign and verify
 const NO_LOG: &str = "no transparency log is used with a key; leave the flag out";
 const NO_STAMP: &str = "timestamps are not used with a key; leave the flag out";
 const SECURITY_KEY: &str = "hardware security keys are not supported: use a key in a file or a variable";
+const ATTEST_SBOM: &str = "an unsigned list can be changed by whoever may push: sign it with `attest --type spdxjson --predicate \
+     FILE` (or cyclonedx; spdx for tag-value text)";
 const CHECKED_ANYWAY: &str =
     "every signature is verified before it leaves; with a key no trust root is needed";
 
@@ -188,6 +190,48 @@ const SIGN_BLOB: &[Flag] = &[
     Flag::same("signing-algorithm", Text).since_three(),
 ];
 
+/// What is attested, and how it stands in a log.
+const CLAIM: &[Flag] = &[
+    Flag::same("predicate", Text),
+    Flag::refused("rekor-entry-type", Text, NO_LOG),
+    Flag::same("statement", Text),
+    Flag::same("type", Text),
+];
+
+const ATTEST: &[Flag] = &[
+    Flag::same("bundle", Text).since_three(),
+    Flag::same("key", Text),
+    Flag::mapped("new-bundle-format", Bool, "`--format bundle`, `=false`: `--format legacy`", |value| {
+        Ok(vec!["--format".to_owned(), if value == "true" { "bundle" } else { "legacy" }.to_owned()])
+    }),
+    Flag::mapped("no-upload", Bool, "`--upload=false`", |value| {
+        Ok(if value == "true" { vec!["--upload=false".to_owned()] } else { Vec::new() })
+    }),
+    Flag::already(
+        "record-creation-timestamp",
+        Bool,
+        &["false"],
+        "an attestation's manifest has no time of its own",
+    ),
+    Flag::same("replace", Bool),
+];
+
+const ATTEST_BLOB: &[Flag] = &[
+    Flag::same("bundle", Text),
+    Flag::same("hash", Text),
+    Flag::same("key", Text),
+    Flag::mapped(
+        "new-bundle-format",
+        Bool,
+        "`=false`: `--old-bundle` beside `--bundle` (cosign's bundle before version 3)",
+        |value| Ok(if value == "true" { Vec::new() } else { vec!["--old-bundle".to_owned()] }),
+    ),
+    Flag::same("output-attestation", Text),
+    Flag::refused("output-certificate", Text, KEYLESS).aliases(&["output-cert"]),
+    Flag::same("output-signature", Text),
+    Flag::refused("rfc3161-timestamp-bundle", Text, NO_STAMP),
+];
+
 const VERIFY: &[Flag] = &[
     Flag::same("annotations", Text).short('a'),
     Flag::refused("attachment", Text, "verify what is attached by its own digest (see `tree`)"),
@@ -275,6 +319,15 @@ const ATTACH_SIGNATURE: &[Flag] = &[
     Flag::refused("tsr", Text, NO_STAMP),
 ];
 
+const ATTACH_SBOM: &[Flag] = &[
+    Flag::refused("input-format", Text, ATTEST_SBOM),
+    Flag::refused("registry-referrers-mode", Text, ATTEST_SBOM),
+    Flag::refused("sbom", Text, ATTEST_SBOM),
+    Flag::refused("type", Text, ATTEST_SBOM),
+];
+
+const DOWNLOAD_SBOM: &[Flag] = &[Flag::same("platform", Text)];
+
 const LOGIN: &[Flag] = &[
     // COSIGN_PASSWORD is the password of the signing key, and none of a registry's business.
     Flag::same("password", Text).short('p').set_where(Variable::Never),
@@ -301,6 +354,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["verify"], groups: &[VERIFY, VERIFY_SERVICES, REGISTRY] },
     Verb { words: &["sign-blob"], groups: &[SIGN_BLOB, SIGN_SERVICES] },
     Verb { words: &["verify-blob"], groups: &[VERIFY_BLOB, VERIFY_SERVICES] },
+    Verb { words: &["attest"], groups: &[ATTEST, CLAIM, SIGN_SERVICES, REGISTRY] },
+    Verb { words: &["attest-blob"], groups: &[ATTEST_BLOB, CLAIM, SIGN_SERVICES] },
     Verb { words: &["copy"], groups: &[COPY, REGISTRY] },
     Verb { words: &["tree"], groups: &[TREE, REGISTRY] },
     Verb { words: &["triangulate"], groups: &[TRIANGULATE, REGISTRY] },
@@ -309,6 +364,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["public-key"], groups: &[PUBLIC_KEY] },
     Verb { words: &["clean"], groups: &[CLEAN, REGISTRY] },
     Verb { words: &["download", "signature"], groups: &[REGISTRY] },
+    Verb { words: &["download", "sbom"], groups: &[DOWNLOAD_SBOM, REGISTRY] },
+    Verb { words: &["attach", "sbom"], groups: &[ATTACH_SBOM, REGISTRY] },
     Verb { words: &["attach", "signature"], groups: &[ATTACH_SIGNATURE, REGISTRY] },
     Verb { words: &["login"], groups: &[LOGIN] },
     Verb { words: &["version"], groups: &[VERSION] },

@@ -31,6 +31,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "public-key", prepare: public_key },
     Verb { name: "sign-blob", prepare: sign_blob },
     Verb { name: "verify-blob", prepare: verify_blob },
+    Verb { name: "attest", prepare: attest },
+    Verb { name: "attest-blob", prepare: attest_blob },
+    Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
 ];
@@ -70,6 +73,43 @@ fn verify_blob(room: &Room) -> Setting {
     setting
 }
 
+/// A registry with an image of two platforms, and a key.
+fn attest(room: &Room) -> Setting {
+    let setting = attest_blob(room);
+    let registry = Registry::start();
+    let index = IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build();
+    index.push_to(&registry, "app", "1.0");
+    index.push_to(&registry, "app", "latest");
+    room.write("build.json", statement(&index.digest()));
+    let replacements = vec![("registry.example.com", registry.host())];
+    Setting { replacements, _guests: vec![Box::new(registry)], ..setting }
+}
+
+fn attest_blob(room: &Room) -> Setting {
+    let setting = sign_blob(room);
+    room.write("app.key", fixtures::private_key_pem("p256"));
+    for name in ["a.txt", "s.json", "sbom.json"] {
+        room.write(name, "{}");
+    }
+    room.write("build.json", statement(&Digest::of("an archive")));
+    Setting { replacements: vec![("2c26b46b...", Digest::of("an archive").hex())], ..setting }
+}
+
+fn statement(about: &Digest) -> String {
+    format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://example.com/review/v1","predicate":{{}}}}"#,
+        about.hex()
+    )
+}
+
+fn download_sbom(room: &Room) -> Setting {
+    let setting = attest_blob(room);
+    let registry = Registry::start();
+    crate::attest::with_sbom(&registry, 1, b"{}");
+    let replacements = vec![("registry.example.com", registry.host())];
+    Setting { replacements, _guests: vec![Box::new(registry)], ..setting }
+}
+
 fn save(_: &Room) -> Setting {
     let (registry, other) = (Registry::start(), Registry::start());
     IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build().push_to(&registry, "app", "1.0");
@@ -91,7 +131,8 @@ fn examples_of_help_texts_run() {
 
 /// The examples of a verb's help: lines under `Examples:` that are indented by four spaces.
 fn examples(room: &Room, verb: &str) -> Vec<String> {
-    let help = room.run(&[verb, "--help"]).ends(0);
+    let words: Vec<_> = verb.split(' ').chain(["--help"]).collect();
+    let help = room.run(&words).ends(0);
     let (_, behind) = help.data().split_once("\nExamples:\n").unwrap_or_default();
     let lines = behind.lines().take_while(|line| !line.is_empty());
     let examples: Vec<_> = lines.filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect();

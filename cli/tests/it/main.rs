@@ -11,6 +11,7 @@
 )]
 
 mod attach;
+mod attest;
 mod blobs;
 mod clean;
 mod copy;

@@ -37,6 +37,9 @@ pub const SIMPLE_SIGNING_BYTES: u64 = 64 << 10;
 /// Largest bundle or attestation, in bytes (32 MiB); a flag may raise it.
 pub const BUNDLE_BYTES: u64 = 32 << 20;
 
+/// Largest list of components at the tag `.sbom`, in bytes (128 MiB, as cosign reads them).
+pub const SBOM_BYTES: u64 = 128 << 20;
+
 /// Largest body of a token answer or of an error answer, in bytes (64 KiB).
 pub const TOKEN_BYTES: u64 = 64 << 10;
 

@@ -2,6 +2,8 @@
 //!
 //! The shape of a legacy signature is the one in which cosign prints it; a bundle is its own bytes on one line.
 
+mod sbom;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use waxseal_core::candidate::{
@@ -18,6 +20,8 @@ use crate::evidence::search::{
     CHAIN_ANNOTATION, LOG_ANNOTATION, Layer, Object, Search, TIMESTAMP_ANNOTATION,
 };
 use crate::image::Image;
+
+pub use sbom::{Sbom, sbom};
 
 /// One signature, as it stands there.
 #[derive(Clone, Debug)]
