@@ -137,6 +137,9 @@ pub const COPY_MANIFESTS: usize = 16_384;
 /// Most bytes of manifests that one copy moves (256 MiB).
 pub const COPY_MANIFEST_BYTES: u64 = 256 << 20;
 
+/// Most manifests that are read to find the image of a platform.
+pub const PLATFORM_MANIFESTS: usize = 1_024;
+
 /// Most objects that one listing of what hangs on an image shows.
 pub const TREE_OBJECTS: usize = 16_384;
 

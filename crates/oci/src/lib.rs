@@ -14,6 +14,7 @@ pub mod layout;
 pub mod location;
 mod members;
 pub mod object;
+pub mod platform;
 pub mod registry;
 mod registry_name;
 pub mod store;

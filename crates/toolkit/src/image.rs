@@ -3,6 +3,7 @@
 use waxseal_core::manifest::{ImageIndex, Manifest};
 use waxseal_core::reference::Tag;
 use waxseal_core::{Digest, PinnedRef, Platform, Repository, Subject};
+use waxseal_oci::platform::{self, Choice};
 use waxseal_oci::{Client, Fetched, Location, Store, Which};
 
 use crate::error::{Error, ErrorKind};
@@ -143,51 +144,28 @@ impl Image {
         })
     }
 
-    /// The image of this index for a platform; the image itself if it is no index. Several that fit are an error:
-    /// nobody should be admitted by the order of a list.
+    /// The image for a platform: one that this index lists, nested indexes included, or the image itself if its
+    /// configuration states that platform. None and several that fit are errors: nobody should be admitted by the order
+    /// of a list, or as what was not asked for.
     pub async fn for_platform(mut self, platform: &Platform) -> Result<Self, Error> {
-        let Some(index) = self.index().await? else { return Ok(self) };
-        let mut fitting: Vec<_> = index
-            .manifests
-            .iter()
-            .filter(|descriptor| {
-                descriptor.platform.as_ref().is_some_and(|offered| platform.accepts(offered))
-            })
-            .collect();
-        // Where no variant was typed, an exact match is meant.
-        if fitting.len() > 1 {
-            let exact: Vec<_> = fitting
-                .iter()
-                .copied()
-                .filter(|descriptor| descriptor.platform.as_ref() == Some(platform))
-                .collect();
-            if exact.len() == 1 {
-                fitting = exact;
-            }
+        let root = self.manifest().await?;
+        // The same words for what is no image, whatever was asked of it.
+        self.index().await?;
+        let choice = platform::choose(&self.store, root, platform).await?;
+        if let Some(why) = choice.why_not(platform) {
+            return Err(Error::new(ErrorKind::InvalidImage, format!("{} {why}", self.pinned())));
         }
-        let offered = || {
-            let all: Vec<_> = index
-                .manifests
-                .iter()
-                .filter_map(|descriptor| descriptor.platform.as_ref())
-                .map(ToString::to_string)
-                .collect();
-            all.join(", ")
-        };
-        match fitting.as_slice() {
-            [descriptor] => {
-                let digest = descriptor.digest;
-                self.child(&digest).await
-            }
-            [] => Err(Error::new(
-                ErrorKind::InvalidImage,
-                format!("{} has no image for {platform}, only for {}", self.pinned(), offered()),
-            )),
-            several => Err(Error::new(
-                ErrorKind::InvalidImage,
-                format!("{} has {} images for {platform}: {}", self.pinned(), several.len(), offered()),
-            )),
+        let Choice::One(chosen) = choice else { return Ok(self) };
+        let steps = chosen.via.into_iter().map(|index| (index.descriptor.digest, Some(index))).skip(1);
+        if self.digest() == &chosen.descriptor.digest {
+            return Ok(self);
         }
+        let mut image = self;
+        for (digest, manifest) in steps.chain([(chosen.descriptor.digest, chosen.manifest)]) {
+            image = image.child(&digest).await?;
+            image.manifest = manifest;
+        }
+        Ok(image)
     }
 }
 

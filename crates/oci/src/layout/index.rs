@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use waxseal_core::limits::LAYOUT_INDEX_BYTES;
-use waxseal_core::media_type::{self, OCI_CONFIG, OCI_INDEX};
+use waxseal_core::media_type::{self, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX};
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, ImageRef, Repository, json, manifest};
 
@@ -25,9 +25,6 @@ const KIND_IMAGE: &str = "dev.cosignproject.cosign/image";
 const KIND_INDEX: &str = "dev.cosignproject.cosign/imageIndex";
 const KIND_SIGNATURES: &str = "dev.cosignproject.cosign/sigs";
 const KIND_ATTESTATIONS: &str = "dev.cosignproject.cosign/atts";
-
-/// Configuration of Docker's images.
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// The index of a layout or an archive.
 #[derive(Clone, Debug)]

@@ -10,16 +10,14 @@ mod write;
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use waxseal_core::limits::{INDEX_DEPTH, MANIFEST_BYTES};
-use waxseal_core::manifest::Manifest;
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Platform, media_type};
+use waxseal_core::{Descriptor, Platform};
 
 use self::progress::Listener;
 pub use self::progress::{Progress, Silent};
 use crate::error::{Error, ErrorKind};
 use crate::object::{Fetched, Which};
+use crate::platform::{self, Choice};
 use crate::store::Store;
 
 /// Blobs and manifests that are moved at once, unless the options say otherwise.
@@ -177,97 +175,23 @@ impl Ends<'_> {
     }
 }
 
-/// The image of a platform: the only one of an index that it accepts, or `root` itself if it is of that platform.
+/// The image of a platform, with its manifest.
 async fn of_platform(from: &Store, root: Fetched, platform: &Platform) -> Result<Fetched, Error> {
-    let mut level = vec![root];
-    let mut found: Vec<Fetched> = Vec::new();
-    let mut offered: Vec<String> = Vec::new();
-    for _ in 0..=INDEX_DEPTH {
-        let mut below = Vec::new();
-        for fetched in core::mem::take(&mut level) {
-            let digest = fetched.descriptor.digest;
-            let manifest = Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type));
-            let index = match manifest {
-                Ok(Manifest::Index(index)) => index,
-                Ok(Manifest::Image(image)) => {
-                    let own = platform_of(from, &image.config).await?;
-                    offered.push(own.to_string());
-                    if platform.accepts(&own) && !known(&found, &fetched.descriptor) {
-                        found.push(fetched);
-                    }
-                    continue;
-                }
-                Ok(_) => continue,
-                Err(error) => {
-                    let context = format!("{digest} is no image");
-                    return Err(Error::new(ErrorKind::Malformed, context).caused_by(error));
-                }
-            };
-            for child in index.manifests {
-                let nested = media_type::is_index(&child.media_type);
-                let accepted = match &child.platform {
-                    Some(own) => {
-                        offered.push(own.to_string());
-                        platform.accepts(own)
-                    }
-                    // Without a platform in the index, the image's own configuration says it.
-                    None => nested || media_type::is_manifest(&child.media_type),
-                };
-                if !accepted || known(&found, &child) {
-                    continue;
-                }
-                let look = from.manifest(&Which::Digest(child.digest)).await;
-                let mut fetched = look.required(|| format!("{} in {}", child.digest, from.shown()))?;
-                fetched.descriptor.media_type.clone_from(&child.media_type);
-                if nested || child.platform.is_none() {
-                    below.push(fetched);
-                } else {
-                    found.push(fetched);
-                }
-            }
+    let named = root.descriptor.digest;
+    let choice = platform::choose(from, root, platform).await?;
+    let why = choice.why_not(platform).unwrap_or_default();
+    let chosen = match choice {
+        Choice::One(chosen) => chosen,
+        Choice::NotOne { fitting, .. } => {
+            let kind = if fitting == 0 { ErrorKind::NotFound } else { ErrorKind::InvalidName };
+            return Err(Error::new(kind, format!("{named} {why}")));
         }
-        level = below;
-        if level.is_empty() {
-            break;
-        }
+    };
+    if let Some(fetched) = chosen.manifest {
+        return Ok(fetched);
     }
-    offered.sort();
-    offered.dedup();
-    let offered = offered.join(", ");
-    match found.len() {
-        1 => found.pop().ok_or_else(|| Error::new(ErrorKind::NotFound, "no image")),
-        0 => Err(Error::new(ErrorKind::NotFound, format!("no image for {platform}; there are {offered}"))),
-        count => Err(Error::new(
-            ErrorKind::InvalidName,
-            format!("{count} images for {platform}: name one of {offered} more closely"),
-        )),
-    }
-}
-
-fn known(found: &[Fetched], descriptor: &Descriptor) -> bool {
-    found.iter().any(|fetched| fetched.descriptor.digest == descriptor.digest)
-}
-
-/// The platform that a configuration states.
-async fn platform_of(from: &Store, config: &Descriptor) -> Result<Platform, Error> {
-    #[derive(Deserialize)]
-    struct Config {
-        #[serde(default)]
-        os: String,
-        #[serde(default)]
-        architecture: String,
-        variant: Option<String>,
-        #[serde(rename = "os.version")]
-        os_version: Option<String>,
-    }
-
-    let bytes = from.blob(config, MANIFEST_BYTES).await?;
-    let config: Config = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::new(ErrorKind::Malformed, format!("{} is no image configuration", config.digest))
-            .caused_by(error)
-    })?;
-    let mut platform = Platform::new(config.os, config.architecture);
-    platform.variant = config.variant;
-    platform.os_version = config.os_version;
-    Ok(platform)
+    let look = from.manifest(&Which::Digest(chosen.descriptor.digest)).await;
+    let mut fetched = look.required(|| format!("{} in {}", chosen.descriptor.digest, from.shown()))?;
+    fetched.descriptor.media_type = chosen.descriptor.media_type;
+    Ok(fetched)
 }

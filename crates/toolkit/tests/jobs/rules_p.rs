@@ -1,9 +1,9 @@
 //! Rules P1, P2 and P4: which images of an index are judged, and whose signature covers which.
 
 use waxseal::{Error, ErrorKind, Finding, Platforms, Verification};
-use waxseal_core::media_type::OCI_INDEX;
+use waxseal_core::media_type::{OCI_CONFIG, OCI_INDEX};
 use waxseal_core::verify::Outcome;
-use waxseal_core::{Digest, Format, Reason, Verdict};
+use waxseal_core::{Digest, Reason, Verdict};
 use waxseal_oci::ErrorKind as Store;
 use waxseal_testkit::rng::now;
 use waxseal_testkit::{Behaviour, BuiltImage, ImageBuilder, IndexBuilder, Match, Registry};
@@ -150,11 +150,57 @@ async fn p2_a_platform_that_is_not_there_or_not_one_is_an_error() {
     stage.sign(&stage.index.digest()).await;
     failed(stage.one("linux/arm").await, ErrorKind::InvalidImage);
     assert_eq!(*stage.one("linux/arm/v7").await.unwrap().verified().unwrap().digest(), stage.child(1));
-    // An image that is no index is what it is.
-    let scene = Scene::signed(Registry::start(), &[Format::Legacy]).await;
-    let mut verification = Verification::new(by(&scene.alice), now());
-    verification.platforms = Platforms::One("linux/amd64".parse().unwrap());
-    admitted(&verify_with(&client(), &scene.by_tag(), &Finding::default(), &verification).await.unwrap());
+}
+
+/// An image that stands in no index is for the platform that its configuration states, and for no other.
+#[tokio::test]
+async fn p2_a_single_image_is_held_to_the_platform_that_was_asked_for() {
+    let built = ImageBuilder::new().file("f", "x").platform("linux/arm64/v8");
+    let nowhere = ImageBuilder::new().file("f", "x").config(OCI_CONFIG, r#"{"rootfs":{}}"#);
+    let artifact = ImageBuilder::new().artifact("application/example").layer("x");
+    for (image, platform, fits) in [
+        (&built, "linux/arm64", true),
+        (&built, "linux/arm64/v8", true),
+        (&built, "linux/amd64", false),
+        (&built, "linux/arm64/v9", false),
+        (&built, "windows/arm64", false),
+        (&nowhere, "linux/amd64", false),
+        (&artifact, "linux/amd64", false),
+    ] {
+        let stage = Stage::new(image.clone().build());
+        stage.sign(&stage.index.digest()).await;
+        admitted(&stage.judge(Platforms::Named).await.unwrap());
+        let verdict = stage.one(platform).await;
+        if fits { admitted(&verdict.unwrap()) } else { failed(verdict, ErrorKind::InvalidImage) }
+    }
+    // Two members that could each be the platform.
+    let config = r#"{"os":"linux","architecture":"amd64","Architecture":"arm64"}"#;
+    let stage = Stage::new(ImageBuilder::new().file("f", "x").config(OCI_CONFIG, config).build());
+    stage.sign(&stage.index.digest()).await;
+    failed(stage.one("linux/amd64").await, ErrorKind::Store(Store::Malformed));
+}
+
+/// What an index says nothing about, the image's configuration says; nested indexes are looked through.
+#[tokio::test]
+async fn p2_a_platform_is_found_wherever_it_is_stated() {
+    let image =
+        |platform: &str| ImageBuilder::new().file("f", platform.to_owned()).platform(platform).build();
+    let silent = image("linux/s390x");
+    let mut entry = silent.descriptor();
+    entry.platform = None;
+    let inner = IndexBuilder::new().image(image("linux/arm64")).image_as(silent, entry).build();
+    let inner_digest = inner.digest();
+    let stage = Stage::new(IndexBuilder::new().image(image("linux/amd64")).image(inner).build());
+    for platform in ["linux/amd64", "linux/arm64", "linux/s390x"] {
+        refused(&stage.one(platform).await.unwrap(), Reason::NoSignature);
+    }
+    failed(stage.one("linux/riscv64").await, ErrorKind::InvalidImage);
+    // The inner index covers what it lists, and nothing else.
+    stage.sign(&inner_digest).await;
+    for platform in ["linux/arm64", "linux/s390x"] {
+        admitted(&stage.one(platform).await.unwrap());
+    }
+    refused(&stage.one("linux/amd64").await.unwrap(), Reason::NoSignature);
 }
 
 #[tokio::test]
