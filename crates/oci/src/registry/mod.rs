@@ -63,8 +63,10 @@ pub use referrers::{PutReferrer, fallback_tag};
 pub(crate) use tag::Known;
 pub use tag::{TagChange, TagUpdate};
 
-/// How long a registry is remembered not to have the referrers API.
+/// How long a repository is remembered not to have the referrers API.
 const UNSUPPORTED: Duration = Duration::from_mins(10);
+/// Most repositories of a registry of which that is remembered.
+const WITHOUT_REFERRERS: usize = 1_024;
 /// Most registries that are remembered; a webhook sees hosts without end.
 const HOSTS: usize = 1_024;
 
@@ -94,7 +96,9 @@ struct HostState {
     secure: AtomicBool,
     may_fall_back: AtomicBool,
     challenge: Mutex<Option<Challenge>>,
-    no_referrers_until: Mutex<Option<Instant>>,
+    /// Repositories without the referrers API, by path, and until when that is believed. A proxy of several registries
+    /// has it in some and not in others.
+    no_referrers: Mutex<HashMap<String, Instant>>,
     no_single_post: AtomicBool,
 }
 
@@ -214,19 +218,23 @@ impl HostState {
             secure: AtomicBool::new(secure),
             may_fall_back: AtomicBool::new(may_fall_back),
             challenge: Mutex::default(),
-            no_referrers_until: Mutex::default(),
+            no_referrers: Mutex::default(),
             no_single_post: AtomicBool::new(false),
         }
     }
 
-    fn has_no_referrers(&self) -> bool {
-        let until = *self.no_referrers_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+    fn has_no_referrers(&self, path: &str) -> bool {
+        let known = self.no_referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(path).is_some_and(|until| Instant::now() < *until)
     }
 
-    fn note_no_referrers(&self) {
-        let until = Instant::now().checked_add(UNSUPPORTED);
-        *self.no_referrers_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    fn note_no_referrers(&self, path: &str) {
+        let Some(until) = Instant::now().checked_add(UNSUPPORTED) else { return };
+        let mut known = self.no_referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= WITHOUT_REFERRERS {
+            known.clear();
+        }
+        known.insert(path.to_owned(), until);
     }
 }
 

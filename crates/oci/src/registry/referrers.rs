@@ -45,7 +45,7 @@ impl Registry {
     /// listing of the API is found and empty; without API and fallback tag the listing is absent. At most 1,024
     /// entries; more are an error, never a cut.
     pub async fn referrers(&self, subject: &Digest) -> Look<Referrers> {
-        if !self.host().has_no_referrers() {
+        if !self.host().has_no_referrers(self.repository().path()) {
             match self.listed(subject).await {
                 Ok(Some(descriptors)) => {
                     return Look::Found(Referrers::new(descriptors, ReferrersSource::Api));
@@ -151,14 +151,18 @@ impl Registry {
                 answer.header(reqwest::header::CONTENT_TYPE).map(media_type::essence).unwrap_or_default();
             let is_listing = answer.status == StatusCode::OK && media_type::is_index(&type_of);
             if at_start && !is_listing {
-                let unknown_name = answer.problem().is_some_and(|problem| problem.code == "NAME_UNKNOWN");
+                // A missing repository or manifest says nothing about what there is for those that are there.
+                let missing = answer.problem().is_some_and(|problem| {
+                    matches!(problem.code.as_str(), "NAME_UNKNOWN" | "MANIFEST_UNKNOWN")
+                });
                 match answer.status.as_u16() {
-                    // A missing repository says nothing about the registry.
-                    404 if unknown_name => return Ok(None),
-                    200 | 400 | 404 | 405 | 406 | 501 => {
-                        self.host().note_no_referrers();
+                    404 if missing => return Ok(None),
+                    404 | 405 | 501 => {
+                        self.host().note_no_referrers(self.repository().path());
                         return Ok(None);
                     }
+                    // This may be about the one request, or somebody on the way: it is asked again next time.
+                    200 | 400 | 406 => return Ok(None),
                     // Where 403 stands for "not there", it stands for "no such endpoint" too.
                     403 if self.is_absent(&answer) => return Ok(None),
                     _ => {}
