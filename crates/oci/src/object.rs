@@ -85,13 +85,19 @@ pub struct Fetched {
     pub descriptor: Descriptor,
     /// The bytes.
     pub bytes: Bytes,
+    /// What a registry calls this state of the tag, for a write that is to fail if it has changed (`If-Match`).
+    pub(crate) etag: Option<EntityTag>,
 }
+
+/// A strong entity tag, as a registry gave it (RFC 9110, section 8.8.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntityTag(pub(crate) Bytes);
 
 impl Fetched {
     /// Hashes `bytes`, by the algorithm of the digest that was asked for or SHA-256, and keeps both together.
     pub fn new(media_type: impl Into<String>, digest: Digest, bytes: Bytes) -> Self {
         let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-        Self { descriptor, bytes }
+        Self { descriptor, bytes, etag: None }
     }
 }
 

@@ -16,7 +16,7 @@ use super::Registry;
 use super::auth::Access;
 use super::request::{Answer, Call, Payload};
 use crate::error::{Error, ErrorKind};
-use crate::object::{Fetched, Look, Which};
+use crate::object::{EntityTag, Fetched, Look, Which};
 
 /// The header in which a registry says which digest it serves or has stored.
 pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -24,6 +24,8 @@ pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 const SUBJECT: &str = "oci-subject";
 /// Longest media type that is kept, in bytes.
 const MEDIA_TYPE_BYTES: usize = 255;
+/// Longest entity tag that is kept, in bytes. A write after one that is longer is made without the condition.
+const ETAG_BYTES: usize = 1_024;
 
 /// What a registry said about a manifest that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +37,11 @@ pub struct PutManifest {
     pub subject: Option<Digest>,
 }
 
-/// A manifest with what a conditional write needs.
-pub(super) struct Read {
-    pub(super) fetched: Fetched,
-    pub(super) etag: Option<HeaderValue>,
-}
-
 impl Registry {
     /// Reads a manifest of at most 4 MiB. Asked for by digest, other bytes are an error. Asked for by tag, the
     /// digest is that of the bytes; a registry that names another one is not believed (T-24).
     pub async fn manifest(&self, which: &Which) -> Look<Fetched> {
-        self.read_manifest(which, MANIFEST_BYTES, Access::Pull).await.map(|read| read.fetched)
+        self.read_manifest(which, MANIFEST_BYTES, Access::Pull).await
     }
 
     /// What the registry says about a manifest, without its bytes. Nothing of it is proof: it is good for asking
@@ -92,7 +88,7 @@ impl Registry {
         Ok(())
     }
 
-    pub(super) async fn read_manifest(&self, which: &Which, limit: u64, access: Access) -> Look<Read> {
+    pub(super) async fn read_manifest(&self, which: &Which, limit: u64, access: Access) -> Look<Fetched> {
         outcome(self.try_manifest(which, limit, access).await)
     }
 
@@ -101,7 +97,7 @@ impl Registry {
         which: &Which,
         limit: u64,
         access: Access,
-    ) -> Result<Option<Read>, Error> {
+    ) -> Result<Option<Fetched>, Error> {
         let url = self.url(&format!("manifests/{which}"))?;
         let call = Call::new(Method::GET, url, access).accept(media_type::ACCEPT_MANIFEST).limit(limit);
         let answer = self.call(call, self.deadline()).await?;
@@ -130,9 +126,13 @@ impl Registry {
                 digest,
             ));
         }
-        let etag = answer.headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned();
+        let etag = answer.headers.get(ETAG).map(HeaderValue::as_bytes);
+        let etag = etag.filter(|etag| etag.starts_with(b"\"") && etag.len() <= ETAG_BYTES);
+        let etag = etag.map(|etag| EntityTag(Bytes::copy_from_slice(etag)));
         let media_type = media_type_of(&answer);
-        Ok(Some(Read { fetched: Fetched::new(media_type, digest, answer.body), etag }))
+        let mut fetched = Fetched::new(media_type, digest, answer.body);
+        fetched.etag = etag;
+        Ok(Some(fetched))
     }
 
     async fn head(&self, which: &Which) -> Result<Option<Descriptor>, Error> {
@@ -172,7 +172,7 @@ impl Registry {
         bytes: Bytes,
         media_type: &str,
         which: &Which,
-        if_match: Option<HeaderValue>,
+        if_match: Option<EntityTag>,
         until: Instant,
     ) -> Result<PutManifest, Error> {
         let digest = match which {
@@ -192,7 +192,10 @@ impl Registry {
         let mut call = Call::new(Method::PUT, url, Access::Push)
             .with(CONTENT_TYPE, content_type)
             .payload(Payload::Bytes(bytes));
-        if let Some(etag) = if_match {
+        if let Some(EntityTag(etag)) = if_match {
+            let etag = HeaderValue::from_maybe_shared(etag).map_err(|error| {
+                Error::new(ErrorKind::Protocol, "an entity tag that cannot be sent back").caused_by(error)
+            })?;
             call = call.with(IF_MATCH, etag);
         }
         let answer = self.call(call, until).await?;

@@ -59,7 +59,7 @@ impl Registry {
             Err(error) => return Look::Unreadable(error),
         };
         match self.read_manifest(&which, REFERRERS_BYTES, Access::Pull).await {
-            Look::Found(read) => match Entries::parse(&read.fetched.bytes).map(Entries::once) {
+            Look::Found(fetched) => match Entries::parse(&fetched.bytes).map(Entries::once) {
                 Ok(descriptors) => Look::Found(Referrers::new(descriptors, ReferrersSource::FallbackTag)),
                 Err(error) => Look::Unreadable(
                     Error::new(error.kind(), format!("the referrers at {}", self.shown(&which)))

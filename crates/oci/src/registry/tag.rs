@@ -71,8 +71,8 @@ impl Registry {
         self.update_tag_within(tag, MANIFEST_BYTES, Known::Unread, change, holds).await
     }
 
-    /// The same for a caller that has just read the tag: `known` is what it named then. It is read again only
-    /// after a change was lost.
+    /// The same for a caller that has just read the tag: `known` is what it named then, with the entity tag that the
+    /// registry gave. It is read again only after a change was lost.
     pub async fn update_tag_from<F, R>(
         &self,
         tag: &Tag,
@@ -101,22 +101,31 @@ impl Registry {
     {
         let which = Which::Tag(tag.clone());
         for round in 0..ROUNDS {
-            let (fetched, etag) = match core::mem::take(&mut known) {
-                Known::Read(known) => (*known, None),
-                Known::Unread => match self.try_manifest(&which, limit, Access::Push).await? {
-                    Some(read) => (Some(read.fetched), read.etag),
-                    None => (None, None),
-                },
+            let fetched = match core::mem::take(&mut known) {
+                Known::Read(known) => *known,
+                Known::Unread => self.try_manifest(&which, limit, Access::Push).await?,
             };
+            let etag = fetched.as_ref().and_then(|fetched| fetched.etag.clone());
             let digest = fetched.as_ref().map(|fetched| fetched.descriptor.digest);
             let TagChange::Write { bytes, media_type } = change(fetched).await? else {
                 return Ok(TagUpdate { digest, written: false });
             };
+            if bytes.len() as u64 > limit {
+                // Nobody would read it back, and everything that stood there would be lost with it.
+                return Err(Error::new(
+                    ErrorKind::LimitExceeded,
+                    format!(
+                        "{} would have {} bytes: at most {limit} are written",
+                        self.shown(&which),
+                        bytes.len()
+                    ),
+                ));
+            }
             match self.write_manifest(bytes, &media_type, &which, etag, self.deadline()).await {
                 Ok(_) => {
                     let read_back = self.try_manifest(&which, limit, Access::Push).await?;
-                    if let Some(read) = read_back.filter(|read| holds(&read.fetched)) {
-                        let digest = Some(read.fetched.descriptor.digest);
+                    if let Some(read) = read_back.filter(&holds) {
+                        let digest = Some(read.descriptor.digest);
                         return Ok(TagUpdate { digest, written: true });
                     }
                 }

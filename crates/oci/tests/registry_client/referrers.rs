@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use waxseal_core::digest::Algorithm;
-use waxseal_core::limits::{LISTING_PAGES, REFERRERS_ENTRIES, TAGS};
+use waxseal_core::limits::{LISTING_PAGES, MANIFEST_BYTES, REFERRERS_ENTRIES, TAGS};
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest};
 use waxseal_oci::object::ReferrersSource;
 use waxseal_oci::registry::{AbsentStatus, TagChange, fallback_tag};
-use waxseal_oci::{ErrorKind, Look};
+use waxseal_oci::{ErrorKind, Fetched, Look, Which};
 
 use crate::stub::{Body, INDEX, MANIFEST, Reply, Request, Stub, client, digest, found, reply, unreadable};
 
@@ -484,6 +484,52 @@ async fn a_tag_that_is_kept_is_not_written() {
         stub.registry().update_tag(&tag, |_| async { Ok(TagChange::Keep) }, |_| false).await.unwrap();
     assert_eq!((update.written, update.digest), (false, Some(digest(index(&[])))));
     assert_eq!(stub.count("PUT", ""), 0);
+}
+
+#[tokio::test]
+async fn what_the_caller_has_read_is_not_written_over_once_it_has_changed() {
+    for etags in [true, false] {
+        let state = OneTag { etags, ..OneTag::default() };
+        *state.index.lock().unwrap() = Some(index(&[entry(1)]));
+        let stub = state.stub().await;
+        let registry = stub.registry();
+        let tag: Tag = fallback_tag(&subject()).unwrap();
+        let known = found(registry.manifest(&Which::Tag(tag.clone())).await);
+        // Somebody else writes before the caller does.
+        let meanwhile = index(&[entry(1), entry(2)]);
+        *state.index.lock().unwrap() = Some(meanwhile.clone());
+        let mut seen = Vec::new();
+        let change = |standing: Option<Fetched>| {
+            seen.push(standing.unwrap().descriptor.digest);
+            let bytes = Bytes::from(index(&[entry(1), entry(3)]));
+            core::future::ready(Ok(TagChange::Write { bytes, media_type: INDEX.to_owned() }))
+        };
+        registry.update_tag_from(&tag, Some(known), change, |_| true).await.unwrap();
+        let first = digest(index(&[entry(1)]));
+        assert_eq!(seen, if etags { vec![first, digest(meanwhile)] } else { vec![first] });
+        let puts = stub.requests().into_iter().filter(|request| request.method == "PUT");
+        assert!(puts.into_iter().all(|put| put.header("if-match").is_some() == etags));
+    }
+}
+
+#[tokio::test]
+async fn a_tag_gets_nothing_that_would_not_be_read_back() {
+    let tag: Tag = fallback_tag(&subject()).unwrap();
+    let most = usize::try_from(MANIFEST_BYTES).unwrap();
+    for (size, outcome) in [(most, Ok(())), (most + 1, Err(ErrorKind::LimitExceeded))] {
+        let state = OneTag::default();
+        let old = index(&[entry(1)]);
+        *state.index.lock().unwrap() = Some(old.clone());
+        let stub = state.stub().await;
+        let change = |_| {
+            let bytes = Bytes::from(vec![b' '; size]);
+            core::future::ready(Ok(TagChange::Write { bytes, media_type: MANIFEST.to_owned() }))
+        };
+        let updated = stub.registry().update_tag(&tag, change, |_| true).await;
+        assert_eq!(updated.map(|_| ()).map_err(|error| error.kind()), outcome);
+        assert_eq!(stub.count("PUT", ""), usize::from(outcome.is_ok()));
+        assert_eq!(*state.index.lock().unwrap() == Some(old), outcome.is_err());
+    }
 }
 
 #[tokio::test]

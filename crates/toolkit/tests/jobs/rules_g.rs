@@ -103,6 +103,31 @@ async fn g1_the_same_signature_that_came_meanwhile_is_not_added_again() {
 }
 
 #[tokio::test]
+async fn g1_a_registry_that_can_is_asked_to_refuse_a_write_over_a_change() {
+    for etags in [true, false] {
+        let registry = if etags { Registry::start().with_etags() } else { Registry::start() };
+        let scene = Scene::signed(registry, &[Format::Legacy]).await;
+        let standing = scene.registry.manifest(Scene::REPOSITORY, &scene.sig_tag()).unwrap().digest;
+        scene.registry.clear_requests();
+        sign(&scene.by_tag(), &[Format::Legacy], &scene.mallory).await.unwrap();
+        both_stand(&scene).await;
+        let requests = scene.registry.requests();
+        let put = requests
+            .iter()
+            .find(|request| request.method == "PUT" && request.path.ends_with(&scene.sig_tag()));
+        let condition = put.unwrap().header("if-match");
+        assert_eq!(condition.is_some(), etags);
+        assert!(condition.is_none_or(|condition| condition.contains(&standing.to_string())));
+    }
+    // One who comes between is not written over.
+    let scene = Scene::of(Registry::start().with_etags());
+    scene.put_signatures(&[]);
+    scene.registry.rule(Match::get(scene.sig_tag()).after(1), other_signature(&scene));
+    scene.sign(&[Format::Legacy]).await;
+    both_stand(&scene).await;
+}
+
+#[tokio::test]
 async fn g1_two_signers_of_one_pass_write_one_manifest() {
     let scene = Scene::new();
     let signers = [&scene.alice, &scene.mallory];
