@@ -7,12 +7,13 @@ use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, PinnedRef, Repository};
 
 use crate::archive::Archive;
+use crate::attached::{fallback_tag, without_entries};
 use crate::blob::BlobStream;
 use crate::error::{Error, ErrorKind};
 use crate::layout::{Layout, contents};
 use crate::location::Location;
 use crate::object::{Fetched, Look, Referrers, Which};
-use crate::registry::{Known, Registry, TagChange, TagUpdate, fallback_tag, without_entries};
+use crate::registry::{Known, Registry, TagChange, TagUpdate};
 
 /// How often a lost change is made again.
 const ROUNDS: usize = 8;

@@ -8,9 +8,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use waxseal_core::{Descriptor, Digest};
-use waxseal_oci::{Error, ErrorKind, Layout, LocalName, Look};
-use waxseal_testkit::{BuiltImage, ImageBuilder};
+use waxseal_core::limits::REFERRERS_ENTRIES;
+use waxseal_core::{Descriptor, Digest, media_type};
+use waxseal_oci::attached::fallback_tag;
+use waxseal_oci::{Client, ClientOptions, Error, ErrorKind, Layout, LocalName, Look, Store};
+use waxseal_testkit::{BuiltImage, ImageBuilder, Registry};
 
 struct Case {
     directory: TempDir,
@@ -290,5 +292,64 @@ async fn junk_beside_an_image_changes_nothing() {
     match case.open().await.unwrap().referrers(&case.image.digest()).await {
         Look::Found(found) => assert_eq!(found.descriptors.len(), 0),
         other => panic!("{other:?}"),
+    }
+}
+
+/// The index at the fallback tag is read by one rule, wherever it stands.
+#[tokio::test]
+async fn the_fallback_index_is_read_as_in_a_registry() {
+    let descriptor = |number: usize, pad: usize| {
+        json!({
+            "mediaType": media_type::OCI_MANIFEST,
+            "digest": Digest::of(number.to_string()),
+            "size": 7,
+            "annotations": { "pad": "x".repeat(pad) },
+        })
+    };
+    let index = |count: usize, pad: usize| {
+        let entries: Vec<_> = (0..count).map(|number| descriptor(number, pad)).collect();
+        json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries }).to_string()
+    };
+    let twice = json!({ "schemaVersion": 2, "manifests": [descriptor(1, 0), descriptor(1, 0)] });
+    let cases = [
+        (index(1, 0), Ok(1)),
+        (r#"{"schemaVersion":2,"manifests":null}"#.to_owned(), Ok(0)),
+        (twice.to_string(), Ok(1)),
+        // Larger than a manifest may be, as far as a listing may be.
+        (index(REFERRERS_ENTRIES, 6 << 10), Ok(REFERRERS_ENTRIES)),
+        (index(REFERRERS_ENTRIES, 8 << 10), Err(ErrorKind::LimitExceeded)),
+        (index(REFERRERS_ENTRIES + 1, 0), Err(ErrorKind::LimitExceeded)),
+        (r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#.to_owned(), Err(ErrorKind::Malformed)),
+        (r#"{"manifests":[{"digest":"sha256:00"}]}"#.to_owned(), Err(ErrorKind::Malformed)),
+        ("junk".to_owned(), Err(ErrorKind::Malformed)),
+    ];
+    for (number, (text, expected)) in cases.into_iter().enumerate() {
+        let case = Case::new();
+        let subject = case.image.digest();
+        let tag = fallback_tag(&subject).unwrap();
+        let registry = Registry::start().without_referrers_api();
+        registry.put_manifest("app", tag.as_str(), media_type::OCI_INDEX, text.clone());
+        let digest = Digest::of(&text);
+        let size = text.len();
+        fs::write(case.blob(&digest), text).unwrap();
+        case.edit_index(|index| {
+            index["manifests"].as_array_mut().unwrap().push(json!({
+                "mediaType": media_type::OCI_INDEX,
+                "digest": digest,
+                "size": size,
+                "annotations": { "org.opencontainers.image.ref.name": tag.as_str() },
+            }));
+        });
+        let client = Client::new(ClientOptions::default()).unwrap();
+        let repository = format!("{}/app", registry.host()).parse().unwrap();
+        let stores = [Store::from(client.repository(&repository)), case.open().await.unwrap().into()];
+        for store in stores {
+            let found = match store.referrers(&subject).await {
+                Look::Found(found) => Ok(found.descriptors.len()),
+                Look::Unreadable(error) => Err(error.kind()),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(found, expected, "case {number} in {}", store.shown());
+        }
     }
 }

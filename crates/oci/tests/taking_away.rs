@@ -9,7 +9,8 @@
 use bytes::Bytes;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, Repository, media_type};
-use waxseal_oci::registry::{Challenged, Login, LoginCheck, fallback_tag};
+use waxseal_oci::attached::fallback_tag;
+use waxseal_oci::registry::{Challenged, Login, LoginCheck};
 use waxseal_oci::{
     Archive, Client, ClientOptions, Credential, ErrorKind, Fetched, Layout, Look, RegistryName, Secret,
     Store, Which,

@@ -20,7 +20,7 @@ use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, PinnedRef, Repository, media_type};
 
 use super::index::{Entry, Index};
-use crate::attached::fallback_tag;
+use crate::attached::{Entries, fallback_tag};
 use crate::blob::{BlobStream, Check, size_mismatch, too_large};
 use crate::error::{Error, ErrorKind};
 use crate::location::LocalName;
@@ -494,15 +494,10 @@ fn fallback(contents: &impl Contents, entry: &Entry) -> Result<Vec<Descriptor>, 
     let Some(bytes) = read(contents, &descriptor.digest, Some(descriptor), REFERRERS_BYTES)? else {
         return listed(contents, entry).map(|_| Vec::new());
     };
-    let malformed = || {
+    Entries::parse(&bytes).map(Entries::once).map_err(|error| {
         let (shown, digest) = (contents.shown(), &descriptor.digest);
-        Error::new(ErrorKind::Malformed, format!("{digest} of {shown} is no index of referrers"))
-    };
-    match Manifest::parse(&bytes, Some(&descriptor.media_type)) {
-        Ok(Manifest::Index(index)) => Ok(index.manifests),
-        Ok(_) => Err(malformed()),
-        Err(error) => Err(malformed().caused_by(error)),
-    }
+        Error::new(error.kind(), format!("the referrers at {digest} of {shown}")).caused_by(error)
+    })
 }
 
 /// The bytes of a blob, compared with its digest and, where one is given, with the size of `descriptor`.

@@ -58,8 +58,7 @@ pub use login::LoginCheck;
 pub use manifest::PutManifest;
 pub use options::{AbsentStatus, ClientIdentity, ClientOptions, Login, PlainHttp, Retries};
 pub use probe::{Challenged, Greeting, ManifestProbe, Observed, UploadProbe};
-pub(crate) use referrers::without_entries;
-pub use referrers::{PutReferrer, fallback_tag};
+pub use referrers::PutReferrer;
 pub(crate) use tag::Known;
 pub use tag::{TagChange, TagUpdate};
 

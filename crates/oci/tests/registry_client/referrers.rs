@@ -8,8 +8,9 @@ use waxseal_core::digest::Algorithm;
 use waxseal_core::limits::{LISTING_PAGES, MANIFEST_BYTES, REFERRERS_ENTRIES, TAGS};
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest};
+use waxseal_oci::attached::fallback_tag;
 use waxseal_oci::object::ReferrersSource;
-use waxseal_oci::registry::{AbsentStatus, TagChange, fallback_tag};
+use waxseal_oci::registry::{AbsentStatus, TagChange};
 use waxseal_oci::{ErrorKind, Fetched, Look, Which};
 
 use crate::stub::{Body, INDEX, MANIFEST, Reply, Request, Stub, client, digest, found, reply, unreadable};
