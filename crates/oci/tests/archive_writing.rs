@@ -193,7 +193,9 @@ async fn of_two_writers_the_second_is_told() {
     put(&first, &image("2.0"), "2.0").await;
     put(&second, &image("3.0"), "3.0").await;
     first.commit().await.unwrap();
-    assert_eq!(second.commit().await.unwrap_err().kind(), ErrorKind::LostUpdate);
+    for _ in 0..2 {
+        assert_eq!(second.commit().await.unwrap_err().kind(), ErrorKind::LostUpdate);
+    }
     assert_eq!(tags(&path).await, ["1.0", "2.0"]);
     let new = directory.path().join("new.tar");
     let (first, second) = (Archive::create(&new).await.unwrap(), Archive::create(&new).await.unwrap());
@@ -203,6 +205,38 @@ async fn of_two_writers_the_second_is_told() {
     assert_eq!(second.commit().await.unwrap_err().kind(), ErrorKind::LostUpdate);
     assert_eq!(tags(&new).await, ["1.0"]);
     assert_eq!(names(directory.path()), ["image.tar", "new.tar"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_failed_is_tried_again_and_not_taken_for_done() {
+    for more in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image.tar");
+        let archive = Archive::create(&path).await.unwrap();
+        put(&archive, &image("1.0"), "1.0").await;
+        fs::create_dir(&path).unwrap();
+        for _ in 0..2 {
+            assert_eq!(archive.commit().await.unwrap_err().kind(), ErrorKind::InvalidLayout);
+        }
+        // What was put in is still read, and more can be put in.
+        assert_eq!(archive.tags().await.unwrap(), [tag("1.0")]);
+        if more {
+            put(&archive, &image("2.0"), "2.0").await;
+        }
+        fs::remove_dir(&path).unwrap();
+        archive.commit().await.unwrap();
+        assert_eq!(tags(&path).await, if more { vec!["1.0", "2.0"] } else { vec!["1.0"] });
+        // There is nothing left to do.
+        let before = fs::read(&path).unwrap();
+        archive.commit().await.unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert_eq!(names(directory.path()), ["image.tar"]);
+        let alone = directory.path().join("alone.tar");
+        if !more {
+            written(&alone, "1.0").await;
+            assert_eq!(fs::read(&alone).unwrap(), before, "the same bytes as without the failure");
+        }
+    }
 }
 
 #[tokio::test]

@@ -221,7 +221,11 @@ impl Opened {
         index.list(&descriptor)?;
         let file = Some(Arc::new(Mutex::new(self.file)));
         let made = HashMap::from([(descriptor.digest, made)]);
-        Ok(Tape::new(self.path, self.shown, View { file, table, index, before: None, made }))
+        Ok(Tape::new(
+            self.path,
+            self.shown,
+            View { file, table, index, before: None, uncommitted: false, made },
+        ))
     }
 
     fn refuse_compressed(&mut self, layer: &str, span: Span) -> Result<(), Error> {

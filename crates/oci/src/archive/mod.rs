@@ -56,6 +56,8 @@ struct View {
     table: Table,
     index: Index,
     before: Option<Identity>,
+    /// A commit failed: what was put in stands in a temporary file that has lost its name, and nowhere else.
+    uncommitted: bool,
     /// Manifests that were made by a conversion and stand in no file. Where there are any, nothing can be written.
     made: HashMap<Digest, Bytes>,
 }
@@ -116,6 +118,7 @@ impl Archive {
                     table: Table::default(),
                     index: Index::empty()?,
                     before: None,
+                    uncommitted: false,
                     made: HashMap::new(),
                 },
             };
@@ -272,16 +275,22 @@ impl Archive {
     }
 
     /// Writes the archive, if anything was put in, and puts it in the place of the old one. Whoever else replaced it
-    /// since it was opened has won: that is an error of the kind `LostUpdate`.
+    /// since it was opened has won: that is an error of the kind `LostUpdate`. After an error, another call tries again.
     pub async fn commit(&self) -> Result<(), Error> {
         let mut turn = Arc::clone(&self.writer).lock_owned().await;
         let committed = self.local.run(move |tape| {
+            if tape.view().uncommitted {
+                // The file that could not take the archive's place is still open for reading.
+                tape.stage(&mut turn)?;
+            }
             let Some(mut writer) = turn.take() else { return Ok(()) };
             let mut view = tape.view();
+            view.uncommitted = true;
             let bytes = view.index.to_bytes()?;
             let span = writer.file(INDEX, &bytes)?;
             view.before = Some(writer.finish(view.before)?);
             view.table.add(INDEX, span);
+            view.uncommitted = false;
             Ok(())
         });
         committed.await
@@ -421,7 +430,8 @@ impl View {
             .ok_or_else(|| Error::new(ErrorKind::InvalidLayout, format!("{INDEX} is missing in {shown}")))?;
         let index = Index::parse(&index, &format!("{INDEX} of {shown}"))?;
         let before = Some(Identity::of(metadata));
-        Ok(Self { file: Some(Arc::new(Mutex::new(file))), table, index, before, made: HashMap::new() })
+        let file = Some(Arc::new(Mutex::new(file)));
+        Ok(Self { file, table, index, before, uncommitted: false, made: HashMap::new() })
     }
 }
 
