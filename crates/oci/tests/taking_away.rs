@@ -7,6 +7,7 @@
 )]
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, Repository, media_type};
 use waxseal_oci::attached::fallback_tag;
@@ -83,6 +84,70 @@ async fn a_tag_goes_and_what_else_is_named_stays() {
         assert!(!store.remove_tag(&tag("c")).await.unwrap());
         store.commit().await.unwrap();
         assert_eq!(store.tags().await.unwrap(), [tag("b")]);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_with_another_name_loses_only_the_one() {
+    const NAME: &str = "org.opencontainers.image.ref.name";
+    const FULL_NAME: &str = "io.containerd.image.name";
+    let other = "docker.io/library/app:2.0";
+    // The names of each entry of one image, and whether it is still called 2.0 when 1.0 is gone.
+    for (names, stays) in [
+        (vec![json!({ NAME: "1.0", FULL_NAME: other })], true),
+        (vec![json!({ NAME: "1.0" }), json!({ FULL_NAME: other })], true),
+        (vec![json!({ NAME: "registry.example.com/app:1.0", FULL_NAME: other, "x": "y" })], true),
+        (vec![json!({ NAME: "1.0", FULL_NAME: "docker.io/library/app:1.0" })], false),
+        (vec![json!({ NAME: "1.0" })], false),
+        (vec![json!({ NAME: "1.0" }), json!({ "x": "y" })], false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::create(folder.path()).await.unwrap();
+        let empty = Descriptor::of(media_type::OCI_EMPTY, b"{}");
+        layout.put_blob(&empty, Bytes::from_static(b"{}")).await.unwrap();
+        let image = manifest("image", None);
+        layout.put_manifest(&image, Some(&tag("1.0"))).await.unwrap();
+        let path = folder.path().join("index.json");
+        let mut index: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let entry = index["manifests"][0].clone();
+        let entries = names.iter().map(|names| {
+            let mut entry = entry.clone();
+            entry["annotations"] = names.clone();
+            entry
+        });
+        index["manifests"] = entries.collect();
+        std::fs::write(&path, index.to_string()).unwrap();
+        let store = Store::from(Layout::open(folder.path()).await.unwrap());
+        assert!(store.remove_tag(&tag("1.0")).await.unwrap());
+        assert!(!is_there(&store, tag("1.0")).await, "{names:?}");
+        assert_eq!(is_there(&store, tag("2.0")).await, stays, "{names:?}");
+        assert_eq!(is_there(&store, image.descriptor.digest).await, stays, "{names:?}");
+        assert_eq!(store.remove_tag(&tag("2.0")).await.unwrap(), stays);
+        assert!(!is_there(&store, image.descriptor.digest).await, "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_takes_no_other_name_along() {
+    let (old, new) = (manifest("old", None), manifest("new", None));
+    let names = [
+        json!({ "org.opencontainers.image.ref.name": "1.0", "io.containerd.image.name": "example.com/app:2.0" }),
+        json!({ "io.containerd.image.name": "example.com/app:2.0" }),
+    ];
+    for (names, next) in names.iter().flat_map(|names| [(names, &old), (names, &new)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::create(folder.path()).await.unwrap();
+        layout.put_manifest(&old, Some(&tag("1.0"))).await.unwrap();
+        let path = folder.path().join("index.json");
+        let mut index: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        index["manifests"][0]["annotations"] = names.clone();
+        std::fs::write(&path, index.to_string()).unwrap();
+        layout.put_manifest(next, Some(&tag("1.0"))).await.unwrap();
+        for (name, image) in [("1.0", next), ("2.0", &old)] {
+            let look = layout.manifest(&Which::Tag(tag(name))).await;
+            let found = look.required(|| format!("{name} of {names}")).unwrap();
+            assert_eq!(found.descriptor.digest, image.descriptor.digest, "{name} of {names}");
+        }
     }
 }
 

@@ -152,18 +152,28 @@ impl Index {
         self.entries.iter().find(|entry| entry.descriptor.digest == *digest)
     }
 
-    /// Lists `descriptor` under `tag`. The entry that had the tag before goes; so does one of the same digest
-    /// that has no name.
+    /// Lists `descriptor` under `tag`. The entry that had the tag before goes, unless it has another name; so does one
+    /// of the same digest that has none.
     pub(crate) fn set_tag(&mut self, tag: &Tag, descriptor: &Descriptor) -> Result<(), Error> {
         let digest = descriptor.digest;
         if self.by_tag(tag)?.is_some_and(|entry| entry.descriptor.digest == digest) {
             return Ok(());
         }
         let replaced = self.by_kind(tag)?.map(|entry| entry.descriptor.digest);
-        self.entries.retain(|entry| match entry.annotation(REF_NAME) {
-            Some(name) => name != tag.as_str(),
-            None => entry.descriptor.digest != digest && Some(entry.descriptor.digest) != replaced,
-        });
+        let mut kept = Vec::new();
+        for mut entry in self.entries.iter().cloned() {
+            let stays = match (entry.annotation(REF_NAME), entry.annotation(CONTAINERD_NAME)) {
+                (Some(name), _) if name == tag.as_str() => entry.lose(tag)?,
+                (Some(_), _) | (None, Some(_)) => true,
+                (None, None) => {
+                    entry.descriptor.digest != digest && Some(entry.descriptor.digest) != replaced
+                }
+            };
+            if stays {
+                kept.push(entry);
+            }
+        }
+        self.entries = kept;
         let mut annotations = descriptor.annotations.clone();
         annotations.insert(REF_NAME.to_owned(), tag.as_str().to_owned());
         self.push(descriptor, annotations)?;
@@ -236,14 +246,17 @@ impl Index {
         Ok(())
     }
 
-    /// Takes a tag away from what it names. Entries of the same digest under other names stay; whether any does, and
-    /// the digest, are the outcome: none if the tag names nothing.
+    /// Takes a tag away from what it names: an entry that has another name loses this one, one that has none goes.
+    /// Whether the digest is still listed, and the digest, are the outcome: none if the tag names nothing.
     pub(crate) fn untag(&mut self, tag: &Tag) -> Result<Option<(Digest, bool)>, Error> {
         let Some(digest) = self.by_tag(tag)?.map(|entry| entry.descriptor.digest) else { return Ok(None) };
-        self.entries.retain(|entry| {
-            entry.descriptor.digest != digest
-                || !(entry.tags().contains(tag) || entry.annotation(REF_NAME).is_none())
-        });
+        let mut kept = Vec::new();
+        for mut entry in self.entries.iter().cloned() {
+            if entry.descriptor.digest != digest || entry.lose(tag)? {
+                kept.push(entry);
+            }
+        }
+        self.entries = kept;
         Ok(Some((digest, self.by_digest(&digest).is_some())))
     }
 
@@ -341,6 +354,17 @@ impl Entry {
     pub(crate) fn tags(&self) -> Vec<Tag> {
         let names = [REF_NAME, CONTAINERD_NAME].into_iter().filter_map(|key| self.annotation(key));
         names.filter_map(|name| split_name(name).1).collect()
+    }
+
+    /// Takes a tag out of the names; whether another name is left.
+    fn lose(&mut self, tag: &Tag) -> Result<bool, Error> {
+        let names = [REF_NAME, CONTAINERD_NAME];
+        for key in names {
+            if self.annotation(key).is_some_and(|name| split_name(name).1.as_ref() == Some(tag)) {
+                self.annotate(key, None)?;
+            }
+        }
+        Ok(names.iter().any(|key| self.annotation(key).is_some()))
     }
 
     /// The repository that a full name of the entry gives it (rule G4).
