@@ -43,6 +43,14 @@ pub enum ErrorKind {
     BlobTooLarge,
     /// Nothing of what was asked for is attached to the image.
     NothingAttached,
+    /// A manifest cannot be read, or not be changed as asked.
+    Manifest,
+    /// No workload of the manifests runs the image that it is about.
+    NoWorkload,
+    /// A report is of another image than the one at hand.
+    OtherImage,
+    /// A scan has not come to its end, or leaves things out.
+    IncompleteScan,
     /// Reading or writing a file failed.
     Io,
 }
@@ -64,6 +72,10 @@ impl ErrorKind {
             Self::AmbiguousBlob => "ambiguous-blob",
             Self::BlobTooLarge => "blob-too-large",
             Self::NothingAttached => "nothing-attached",
+            Self::Manifest => "manifest",
+            Self::NoWorkload => "no-workload",
+            Self::OtherImage => "other-image",
+            Self::IncompleteScan => "incomplete-scan",
             Self::Io => "io",
         }
     }
@@ -81,6 +93,10 @@ impl ErrorKind {
         Self::AmbiguousBlob,
         Self::BlobTooLarge,
         Self::NothingAttached,
+        Self::Manifest,
+        Self::NoWorkload,
+        Self::OtherImage,
+        Self::IncompleteScan,
         Self::Io,
     ];
 }

@@ -22,5 +22,6 @@ mod rules_l;
 mod rules_l_found;
 mod rules_p;
 mod scan_fetch;
+mod scans;
 mod scene;
 mod threats;
