@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use crate::exit::Exit;
+use crate::xray;
 
 /// Something went wrong. A refusal is none: it is a verdict.
 #[derive(Debug)]
@@ -119,6 +120,7 @@ impl From<waxseal::Error> for Fault {
             | Kind::NoName
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
             Kind::TagMoved | Kind::NothingAttached => Exit::Refused,
+            Kind::Xray(kind) => xray::exit(kind),
             _ => Exit::Undecided,
         };
         let mut fault = Self::new(exit, error.code(), error.to_string());
@@ -147,6 +149,7 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
     use waxseal::ErrorKind as Kind;
     use waxseal_oci::ErrorKind as Store;
     Some(match kind {
+        Kind::Xray(kind) => return xray::hint(kind),
         Kind::Store(Store::Unauthorized) => {
             "log in with `waxseal login REGISTRY`, or give --registry-username and --registry-password-stdin"
         }

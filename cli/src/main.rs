@@ -16,6 +16,7 @@ mod output;
 mod password;
 mod session;
 mod signer;
+mod xray;
 
 use std::process::ExitCode;
 

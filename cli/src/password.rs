@@ -119,7 +119,20 @@ fn from_environment(names: &[&str]) -> Result<Option<Password>, Fault> {
     Ok(None)
 }
 
+/// A secret from a file, as text. One line end at its end is not part of it.
+pub(crate) fn secret_file(path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let bytes = secret_bytes(path)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Fault::configuration(format!("{} is not UTF-8", path.display()))),
+    }
+}
+
 fn from_file(path: &Path) -> Result<Password, Fault> {
+    Ok(Password::new(secret_bytes(path)?.to_vec()))
+}
+
+fn secret_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let read = |path: &Path| -> std::io::Result<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(Vec::new());
         std::fs::File::open(path)?.take(KEY_FILE_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -129,7 +142,7 @@ fn from_file(path: &Path) -> Result<Password, Fault> {
     if bytes.len() as u64 > KEY_FILE_BYTES {
         return Err(Fault::configuration(format!("{} is too large for a password", path.display())));
     }
-    Ok(Password::new(without_line_end(&bytes).to_vec()))
+    Ok(Zeroizing::new(without_line_end(&bytes).to_vec()))
 }
 
 /// A password from standard input. One line end at its end is not part of it. Nothing at all is not the empty password:

@@ -233,7 +233,8 @@ pub(crate) fn sources() -> CredentialSources {
 }
 
 /// A file of certificates or of a client's key, whole: part of it could be other authorities than were meant.
-fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+/// A file with certificates or a key.
+pub(crate) fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(path)
         .and_then(|file| file.take(PEM_BYTES.saturating_add(1)).read_to_end(&mut bytes))

@@ -18,6 +18,7 @@ pub(crate) mod man;
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
+pub(crate) mod scan;
 pub(crate) mod sign;
 pub(crate) mod sign_blob;
 pub(crate) mod tree;
@@ -76,6 +77,7 @@ pub(crate) enum Command {
     Load(Box<load::LoadArgs>),
     Tree(Box<tree::TreeArgs>),
     Triangulate(Box<triangulate::TriangulateArgs>),
+    Scan(Box<scan::ScanArgs>),
     Download(Box<download::DownloadArgs>),
     Attach(Box<attach::AttachArgs>),
     Clean(Box<clean::CleanArgs>),

@@ -17,6 +17,7 @@ mod logout;
 mod man;
 mod public_key;
 mod save;
+mod scan;
 mod sign;
 mod sign_blob;
 mod tree;
@@ -47,6 +48,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Load(args) => load::run(&args, offline).await,
         Command::Tree(args) => tree::run(&args, offline).await,
         Command::Triangulate(args) => triangulate::run(&args, offline).await,
+        Command::Scan(args) => scan::run(&args, offline).await,
         Command::Download(args) => download::run(&args, offline).await,
         Command::Attach(args) => attach::run(&args, offline).await,
         Command::Clean(args) => clean::run(&args, offline).await,

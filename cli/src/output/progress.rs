@@ -1,4 +1,4 @@
-//! How far a transfer is: a bar on stderr, if that is a terminal.
+//! How far a transfer is, and what is waited for: on stderr, if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use waxseal_oci::transfer::Progress;
@@ -44,5 +44,34 @@ impl Progress for Bar {
 
     fn retreat(&self, bytes: u64) {
         self.0.dec(bytes);
+    }
+}
+
+/// A line on stderr that changes while something is waited for, if that is a terminal.
+pub(crate) struct Wait(Option<ProgressBar>);
+
+impl Wait {
+    /// A line that says nothing yet.
+    pub(crate) fn new() -> Self {
+        Self(super::stderr_is_terminal().then(|| {
+            let line = ProgressBar::new_spinner();
+            line.enable_steady_tick(std::time::Duration::from_millis(200));
+            line
+        }))
+    }
+
+    /// Changes the line; whether there is one.
+    pub(crate) fn say(&self, text: &str) -> bool {
+        if let Some(line) = &self.0 {
+            line.set_message(text.to_owned());
+        }
+        self.0.is_some()
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        if let Some(line) = &self.0 {
+            line.finish_and_clear();
+        }
     }
 }

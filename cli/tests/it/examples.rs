@@ -5,9 +5,10 @@
 //! examples of one verb run one after another in one folder, so that the second may read what the first wrote.
 
 use waxseal_core::Digest;
+use waxseal_testkit::xray::{Artifact, Xray};
 use waxseal_testkit::{IndexBuilder, Registry, fixtures};
 
-use crate::room::Room;
+use crate::room::{Room, SECRET, small};
 
 /// The setting of a verb's examples.
 #[derive(Default)]
@@ -36,6 +37,8 @@ const VERBS: &[Verb] = &[
     Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
+    Verb { name: "scan fetch", prepare: scan },
+    Verb { name: "scan sbom", prepare: scan },
 ];
 
 fn generate_key_pair(room: &Room) -> Setting {
@@ -116,6 +119,19 @@ fn save(_: &Room) -> Setting {
     let replacements =
         vec![("registry.example.com", registry.host()), ("registry.site.example", other.host())];
     Setting { replacements, _guests: vec![Box::new(registry), Box::new(other)], ..Setting::default() }
+}
+
+fn scan(room: &Room) -> Setting {
+    let (registry, xray) = (Registry::start(), Xray::start().with_token(SECRET));
+    let digest = small("app").push_to(&registry, "app", "1.0");
+    let artifact = Artifact::new("docker-local", "app/1.0/manifest.json", &digest);
+    xray.add(artifact.after_trigger(&["SCANNING", "DONE"]));
+    room.write("token", SECRET);
+    Setting {
+        variables: vec![("JF_URL", xray.url()), ("JF_ACCESS_TOKEN", SECRET.to_owned())],
+        replacements: vec![("registry.example.com", registry.host()), ("https://acme.jfrog.io", xray.url())],
+        _guests: vec![Box::new(registry), Box::new(xray)],
+    }
 }
 
 #[test]

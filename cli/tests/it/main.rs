@@ -26,6 +26,7 @@ mod passwords;
 mod registries;
 mod room;
 mod saving;
+mod scan_fetch;
 mod small;
 mod tree;
 

@@ -43,6 +43,13 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// A user with a password, or with a token in its place.
+    pub fn basic(user: impl Into<String>, password: Secret) -> Self {
+        Self::Basic { user: user.into(), password }
+    }
+}
+
 /// The `Authorization` header, and the texts that must not be repeated by anybody.
 #[derive(Clone)]
 pub(super) struct Authorization {

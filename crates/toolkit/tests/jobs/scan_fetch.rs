@@ -52,7 +52,7 @@ impl Site {
     }
 
     async fn refused(&self, job: &Fetching, kind: Xray) -> String {
-        let error = self.report(job).await.err().expect("an error");
+        let error = self.report(job).await.expect_err("an error");
         assert_eq!(error.kind(), ErrorKind::Xray(kind), "{error}");
         error.to_string()
     }
