@@ -175,3 +175,12 @@ pub const SCAN_LIST: usize = 1_024;
 
 /// Longest text of a scan, in bytes (8 KiB).
 pub const SCAN_TEXT_BYTES: usize = 8 << 10;
+
+/// Largest report of a scanner, in bytes (128 MiB).
+pub const REPORT_BYTES: usize = 128 << 20;
+
+/// Most objects that a report of a scanner may hold, counted as opening braces.
+pub const REPORT_OBJECTS: usize = 4_000_000;
+
+/// Most items of one list of a report of a scanner.
+pub const REPORT_ENTRIES: usize = 100_000;

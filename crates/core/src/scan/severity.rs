@@ -134,6 +134,14 @@ impl SeverityCounts {
     }
 }
 
+impl FromIterator<(Severity, u64)> for SeverityCounts {
+    fn from_iter<I: IntoIterator<Item = (Severity, u64)>>(found: I) -> Self {
+        let mut counts = Self::default();
+        found.into_iter().for_each(|(severity, many)| counts.add_many(severity, many));
+        counts
+    }
+}
+
 impl Serialize for SeverityCounts {
     /// Writes all six, those with none included, worst first.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,4 +8,5 @@
     reason = "tests end at the line that found something"
 )]
 
+mod reports;
 mod xray;

@@ -1,0 +1,100 @@
+//! Scanners' reports: one file for each family of formats.
+//!
+//! Every reader keeps three rules. What a report does not show is not assumed: no status, no page count, no component
+//! means that the scan is not complete. What it lists is kept, also what the scanner itself put aside: whether that
+//! matters is the policy's to say. A shape that is not known is an error, never an empty report.
+
+mod clair;
+mod cyclonedx;
+mod error;
+mod flags;
+mod format;
+mod grype;
+mod issue;
+mod jf;
+mod note;
+mod openvex;
+mod package;
+mod sarif;
+mod shape;
+mod spdx;
+mod subject;
+mod trivy;
+mod xray;
+
+use waxseal_core::json;
+use waxseal_core::limits::{REPORT_BYTES, REPORT_OBJECTS};
+use waxseal_core::scan::{RawReport, Scan, ScanStatus};
+
+pub use error::ReportError;
+pub use format::{ReportFormat, UnknownFormat};
+pub use note::Note;
+pub use subject::{Concern, ReportSubject};
+
+/// What a report says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The format that it was read as.
+    pub format: ReportFormat,
+    /// What the scanner found.
+    pub scan: Scan,
+    /// Which image the report says that it is about.
+    pub subject: ReportSubject,
+    /// What a reader should know: why it is not complete, what was read in which way.
+    pub notes: Vec<Note>,
+}
+
+impl Report {
+    /// Reads a report: in `format`, or in the format that it is recognised as.
+    pub fn read(bytes: &[u8], format: Option<ReportFormat>) -> Result<Self, ReportError> {
+        if bytes.len() > REPORT_BYTES {
+            return Err(ReportError::TooLarge { found: bytes.len() });
+        }
+        #[expect(clippy::naive_bytecount, reason = "counted once; the walk below takes many times as long")]
+        let objects = bytes.iter().filter(|byte| **byte == b'{').count();
+        if objects > REPORT_OBJECTS {
+            return Err(ReportError::TooManyObjects { found: objects });
+        }
+        json::check(bytes, json::exact).map_err(ReportError::Json)?;
+        let format = match format {
+            Some(format) => format,
+            None => ReportFormat::detect(bytes)?,
+        };
+        let mut report = format.reader()(bytes)?;
+        report.scan.invocation.format = format.to_string();
+        report.scan.report = Some(RawReport::of(format.media_type(), bytes));
+        if report.scan.findings.is_empty()
+            && report.scan.is_complete()
+            && report.scan.run.components.is_none()
+        {
+            report.notes.push(Note::NothingCounted);
+        }
+        report.scan.check().map_err(ReportError::Scan)?;
+        Ok(report)
+    }
+
+    /// Notes the command line of the scanner. Options that make it leave findings out make the scan a filtered one.
+    #[must_use]
+    pub fn called_with(mut self, tool: &str, parameters: &[String]) -> Self {
+        tool.clone_into(&mut self.scan.invocation.tool);
+        self.scan.invocation.parameters = parameters.to_vec();
+        for flag in flags::that_leave_out(tool, parameters) {
+            self.scan.run.filtered = true;
+            self.notes.push(Note::Option(flag));
+        }
+        self
+    }
+
+    fn new(format: ReportFormat, scan: Scan) -> Self {
+        Self { format, scan, subject: ReportSubject::default(), notes: Vec::new() }
+    }
+
+    /// Says that the scan is not complete, and why. A status that is worse already stays.
+    fn not_complete(&mut self, status: ScanStatus, note: Note) {
+        if self.scan.run.status == ScanStatus::Complete {
+            self.scan.run.status = status;
+        }
+        self.notes.push(note);
+    }
+}
