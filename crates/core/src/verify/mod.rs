@@ -111,7 +111,8 @@ impl Verifier {
         if !self.allow_example_keys && example::is_example(&trusted.key().id()) {
             return Err(Finding::new(Reason::ExampleKey).compared("a key of your own", trusted.name()));
         }
-        // Revocation first: it holds whatever the window says, and `--at` does not move it (rule T2).
+        // Revocation first: it holds whatever the window says. It is judged at the time that was passed in, as the window
+        // is (rule T1).
         if let Some(revoked) = trusted.revocation().filter(|revoked| now >= *revoked) {
             let expected = format!("a key that was not revoked by {now}");
             return Err(Finding::new(Reason::KeyRevoked).compared(expected, format!("revoked at {revoked}")));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Admission, Basis, Finding, Reason, Report, Subject, Verdict, Verified, Verifier, proof};
+use super::{
+    Admission, Basis, Finding, Reason, Report, RequirementReport, Subject, Verdict, Verified, Verifier, proof,
+};
 use crate::descriptor::{Descriptor, Platform};
 use crate::digest::Digest;
 use crate::policy::Policy;
@@ -54,10 +56,12 @@ impl Verifier {
         let mut findings = own.report().findings.clone();
         let mut signatures = own.signatures().to_vec();
         let (mut refused, mut undecided) = (false, false);
+        let mut worst = Worst::default();
         let mut seen = BTreeSet::new();
         for descriptor in &index.manifests {
             let build_attestation = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
             if build_attestation && index_admitted {
+                worst.take(Some(own));
                 continue;
             }
             let child = subject.listed(&index, &descriptor.digest)?;
@@ -70,7 +74,11 @@ impl Verifier {
             if first_time {
                 findings.extend(verdicts.iter().flat_map(|verdict| verdict.report().findings.clone()));
             }
-            for verdict in &verdicts {
+            if verdicts.is_empty() {
+                worst.take(None);
+            }
+            for verdict in verdicts.iter().copied() {
+                worst.take(Some(verdict).filter(|verdict| verdict.report().policy_digest == policy_digest));
                 if admits(verdict, child.pinned()) {
                     if first_time {
                         signatures.extend(verdict.signatures().iter().cloned());
@@ -102,19 +110,54 @@ impl Verifier {
                 refused = true;
             }
         }
-        let mut report = Report { findings, ..own.report().clone() };
+        if index.manifests.is_empty() {
+            worst.take(Some(own));
+        }
+        let report = Report { findings, requirements: worst.over(own.report()), ..own.report().clone() };
         Ok(if refused {
             Verdict::Refuse(Box::new(report))
         } else if undecided {
             Verdict::Undecided(Box::new(report))
         } else {
-            for requirement in &mut report.requirements {
-                requirement.met = true;
-            }
             let proof = proof(&signatures, policy, report.at);
             let basis = Basis::Verified(Verified::assertion(subject.pinned().clone(), proof));
             Verdict::Admit(Box::new(Admission { basis, signatures, report }))
         })
+    }
+}
+
+/// How the requirements came out where they came out worst: what holds for an index holds for each of its images.
+#[derive(Default)]
+struct Worst {
+    /// For each requirement whether it is met everywhere, and by how many keys at least; none before the first image.
+    seen: Option<Vec<(bool, usize)>>,
+    /// Whether an image was not judged at all.
+    unjudged: bool,
+}
+
+impl Worst {
+    /// Takes the verdict that an image has, or that it has none by this policy.
+    fn take(&mut self, verdict: Option<&Verdict>) {
+        let Some(verdict) = verdict else {
+            self.unjudged = true;
+            return;
+        };
+        let here = verdict.report().requirements.iter().map(|one| (one.met, one.counted));
+        self.seen = Some(match self.seen.take() {
+            None => here.collect(),
+            Some(seen) => seen.into_iter().zip(here).map(|(a, b)| (a.0 && b.0, a.1.min(b.1))).collect(),
+        });
+    }
+
+    fn over(self, own: &Report) -> Vec<RequirementReport> {
+        let mut requirements = own.requirements.clone();
+        let mut seen = self.seen.unwrap_or_default().into_iter();
+        for requirement in &mut requirements {
+            let (met, counted) = seen.next().unwrap_or_default();
+            requirement.met = met && !self.unjudged;
+            requirement.counted = if self.unjudged { 0 } else { counted };
+        }
+        requirements
     }
 }
 

@@ -271,9 +271,17 @@ pub(crate) fn p4_all_images_must_be_admitted() {
     admitted("each by its own signature", &good);
     assert_eq!(good.verified().unwrap().digest(), &index.digest());
     assert_eq!(good.signatures().len(), 2);
-    assert!(good.report().requirements.iter().all(|requirement| requirement.met));
+    let reported = |verdict: &Verdict| {
+        let [requirement] = &verdict.report().requirements[..] else { panic!("one requirement") };
+        (requirement.met, requirement.counted)
+    };
+    assert_eq!(reported(&good), (true, 1), "as it came out for the images, not for the index");
     let bad = combine(&index, &[], &[(first, &[first]), (second, &[])]);
     refused("one without a signature", &bad, Reason::PlatformNotAdmitted);
+    assert_eq!(reported(&bad), (false, 0));
+    let bad = combine(&index, &[index.digest()], &[(first, &[first])]);
+    refused("one that was not judged", &bad, Reason::PlatformNotAdmitted);
+    assert_eq!(reported(&bad), (false, 0));
     assert!(bad.nearest_miss().unwrap().found.as_ref().unwrap().contains("linux/arm64"));
     let bad = combine(&index, &[], &[(first, &[first]), (second, &[first])]);
     refused("one by the other's signature", &bad, Reason::PlatformNotAdmitted);
