@@ -94,8 +94,13 @@ pub struct Fetched {
 pub(crate) struct EntityTag(pub(crate) Bytes);
 
 impl Fetched {
-    /// Hashes `bytes`, by the algorithm of the digest that was asked for or SHA-256, and keeps both together.
-    pub fn new(media_type: impl Into<String>, digest: Digest, bytes: Bytes) -> Self {
+    /// Hashes `bytes` by SHA-256, and keeps both together.
+    pub fn of(media_type: impl Into<String>, bytes: Bytes) -> Self {
+        Self { descriptor: Descriptor::of(media_type, &bytes), bytes, etag: None }
+    }
+
+    /// Bytes that were hashed a moment ago, with the digest that came of it.
+    pub(crate) fn hashed(media_type: impl Into<String>, digest: Digest, bytes: Bytes) -> Self {
         let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         Self { descriptor, bytes, etag: None }
     }

@@ -317,7 +317,7 @@ impl Store {
             let TagChange::Write { bytes, media_type } = change(standing).await? else {
                 return Ok(TagUpdate { digest: expected, written: false });
             };
-            let manifest = Fetched::new(media_type, Digest::of(&bytes), bytes);
+            let manifest = Fetched::of(media_type, bytes);
             if self.replace_tag(&manifest, tag, expected).await? {
                 return Ok(TagUpdate { digest: Some(manifest.descriptor.digest), written: true });
             }

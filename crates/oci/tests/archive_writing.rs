@@ -15,7 +15,7 @@ use waxseal_testkit::{BuiltImage, ImageBuilder};
 
 fn manifest(image: &BuiltImage) -> Fetched {
     let (descriptor, bytes) = &image.manifest;
-    Fetched::new(descriptor.media_type.clone(), descriptor.digest, bytes.clone())
+    Fetched::of(descriptor.media_type.clone(), bytes.clone())
 }
 
 fn tag(text: &str) -> Tag {

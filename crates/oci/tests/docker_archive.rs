@@ -459,7 +459,7 @@ async fn a_converted_archive_is_only_read() {
     let location = location(&path, "");
     let store = Store::open_source(&location).await.unwrap().unwrap();
     let other = self::image("2");
-    let manifest = Fetched::new(media_type::OCI_MANIFEST, other.digest(), other.manifest.1.clone());
+    let manifest = Fetched::of(media_type::OCI_MANIFEST, other.manifest.1.clone());
     assert_eq!(store.put_manifest(&manifest, None).await.unwrap_err().kind(), ErrorKind::Unsupported);
     store.commit().await.unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);

@@ -16,7 +16,7 @@ use waxseal_testkit::{BuiltImage, ImageBuilder, IndexBuilder};
 
 fn manifest(image: &BuiltImage) -> Fetched {
     let (descriptor, bytes) = &image.manifest;
-    Fetched::new(descriptor.media_type.clone(), descriptor.digest, bytes.clone())
+    Fetched::of(descriptor.media_type.clone(), bytes.clone())
 }
 
 fn tag(text: &str) -> Tag {
@@ -276,7 +276,7 @@ fn referrer(subject: &Descriptor) -> Fetched {
         "subject": {"mediaType": subject.media_type, "digest": subject.digest.to_string(), "size": subject.size},
     })
     .to_string();
-    Fetched::new(media_type, Digest::of(&text), Bytes::from(text))
+    Fetched::of(media_type, Bytes::from(text))
 }
 
 fn kinds(directory: &Path) -> Vec<Option<String>> {

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, Repository, media_type};
+use waxseal_core::{Descriptor, Repository, media_type};
 use waxseal_oci::attached::fallback_tag;
 use waxseal_oci::registry::{Challenged, Login, LoginCheck};
 use waxseal_oci::{
@@ -38,7 +38,7 @@ fn manifest(which: &str, subject: Option<&Descriptor>) -> Fetched {
         document["subject"] = serde_json::to_value(subject).unwrap();
     }
     let bytes = Bytes::from(document.to_string());
-    Fetched::new(media_type::OCI_MANIFEST, Digest::of(&bytes), bytes)
+    Fetched::of(media_type::OCI_MANIFEST, bytes)
 }
 
 fn tag(text: &str) -> Tag {
@@ -173,7 +173,7 @@ async fn a_listing_loses_what_is_gone_and_nothing_else() {
             store.put_manifest(referrer, None).await.unwrap();
         }
         let bytes = Bytes::from(listing.to_string());
-        let listing = Fetched::new(media_type::OCI_INDEX, Digest::of(&bytes), bytes);
+        let listing = Fetched::of(media_type::OCI_INDEX, bytes);
         let list = fallback_tag(&subject).unwrap();
         store.put_manifest(&listing, Some(&list)).await.unwrap();
 

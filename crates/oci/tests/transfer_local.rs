@@ -303,7 +303,7 @@ async fn foreign_layers_are_copied_from_the_source_and_nowhere_else() {
             if there {
                 from.put_blob(&Descriptor::of(media_type, &layer), layer.clone().into()).await.unwrap();
             }
-            let fetched = waxseal_oci::Fetched::new(root.media_type, root.digest, manifest);
+            let fetched = waxseal_oci::Fetched::of(root.media_type, manifest);
             from.put_image(&fetched, Some(&tag("1.0"))).await.unwrap();
             let copied =
                 transfer::copy(&from, &tag("1.0").into(), &to, Some(&tag("1.0")), &Options::default()).await;

@@ -305,14 +305,14 @@ fn listed(contents: &impl Contents, entry: &Entry) -> Result<Fetched, Error> {
         let (shown, digest) = (contents.shown(), &descriptor.digest);
         Error::new(ErrorKind::InvalidLayout, format!("{shown} lists {digest}, but has no such blob"))
     })?;
-    Ok(Fetched::new(descriptor.media_type.clone(), descriptor.digest, bytes))
+    Ok(Fetched::hashed(descriptor.media_type.clone(), descriptor.digest, bytes))
 }
 
 fn unlisted(contents: &impl Contents, digest: &Digest) -> Result<Option<Fetched>, Error> {
     let Some(bytes) = read(contents, digest, None, MANIFEST_BYTES)? else { return Ok(None) };
     let media_type = Manifest::parse(&bytes, None)
         .map_or_else(|_| UNKNOWN_TYPE.to_owned(), |manifest| manifest.media_type().to_owned());
-    Ok(Some(Fetched::new(media_type, *digest, bytes)))
+    Ok(Some(Fetched::hashed(media_type, *digest, bytes)))
 }
 
 fn resolve(

@@ -130,7 +130,7 @@ impl Registry {
         let etag = etag.filter(|etag| etag.starts_with(b"\"") && etag.len() <= ETAG_BYTES);
         let etag = etag.map(|etag| EntityTag(Bytes::copy_from_slice(etag)));
         let media_type = media_type_of(&answer);
-        let mut fetched = Fetched::new(media_type, digest, answer.body);
+        let mut fetched = Fetched::hashed(media_type, digest, answer.body);
         fetched.etag = etag;
         Ok(Some(fetched))
     }

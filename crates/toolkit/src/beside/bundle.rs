@@ -59,7 +59,7 @@ pub(crate) async fn attach(
         "artifactType": media_type::BUNDLE_V03,
     });
     let bytes = Bytes::from(manifest.to_string());
-    let fetched = Fetched::new(media_type::OCI_MANIFEST, Digest::of(&bytes), bytes);
+    let fetched = Fetched::of(media_type::OCI_MANIFEST, bytes);
     store.put_referrer(&fetched).await?;
     Ok(())
 }

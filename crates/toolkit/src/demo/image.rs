@@ -43,7 +43,7 @@ pub(super) fn small(text: &str) -> Result<SmallImage, Error> {
         "layers": [layer.0],
     });
     let manifest = Bytes::from(manifest.to_string());
-    let manifest = Fetched::new(media_type::OCI_MANIFEST, Digest::of(&manifest), manifest);
+    let manifest = Fetched::of(media_type::OCI_MANIFEST, manifest);
     Ok(SmallImage { blobs: [config, layer], manifest })
 }
 
