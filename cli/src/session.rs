@@ -178,7 +178,7 @@ fn login(
             Credential::basic(user.clone(), Secret::new(password.as_str()))
         }
     };
-    Ok(Some(Login::new(Some(registry), credential)))
+    Ok(Some(Login::new(registry, credential)))
 }
 
 /// Which credentials were given.

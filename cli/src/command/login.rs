@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &LoginArgs, offline: bool) -> Result<Exit, Fault> 
     let password = password(args, &user)?;
     let credential = Credential::basic(user.clone(), password);
     let mut options = options(&args.connection, offline)?;
-    options.login = Some(Login::new(Some(registry.to_string()), credential.clone()));
+    options.login = Some(Login::new(registry.to_string(), credential.clone()));
     let checked = Client::new(options)?.check_login(&registry).await.map_err(refused)?;
     let sources = sources();
     match sources.keep(&registry, &credential).await? {

@@ -18,10 +18,14 @@ use waxseal_oci::{
 };
 use waxseal_testkit::{Behaviour, Match, Registry};
 
-fn client(login: Option<(&str, &str)>) -> Client {
+fn client() -> Client {
+    Client::new(ClientOptions::default()).unwrap()
+}
+
+/// A client with credentials for a registry.
+fn known(registry: &Registry, user: &str, password: &str) -> Client {
     let mut options = ClientOptions::default();
-    options.login =
-        login.map(|(user, password)| Login::new(None, Credential::basic(user, Secret::new(password))));
+    options.login = Some(Login::new(registry.host(), Credential::basic(user, Secret::new(password))));
     Client::new(options).unwrap()
 }
 
@@ -57,7 +61,7 @@ async fn is_there(store: &Store, which: impl Into<Which>) -> bool {
 async fn stores(folder: &std::path::Path, registry: &Registry) -> Vec<Store> {
     let repository: Repository = format!("{}/app", registry.host()).parse().unwrap();
     vec![
-        client(None).repository(&repository).into(),
+        client().repository(&repository).into(),
         Layout::create(folder.join("layout")).await.unwrap().into(),
         Archive::create(folder.join("app.tar")).await.unwrap().into(),
     ]
@@ -195,11 +199,14 @@ async fn credentials_are_tried_without_a_repository() {
         [Registry::start().with_basic("robot", "right"), Registry::start().with_bearer("robot", "right")]
     {
         let name: RegistryName = registry.host().parse().unwrap();
-        assert_eq!(client(Some(("robot", "right"))).check_login(&name).await.unwrap(), LoginCheck::Accepted);
-        let error = client(Some(("robot", "wrong"))).check_login(&name).await.unwrap_err();
+        assert_eq!(
+            known(&registry, "robot", "right").check_login(&name).await.unwrap(),
+            LoginCheck::Accepted
+        );
+        let error = known(&registry, "robot", "wrong").check_login(&name).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert!(!error.to_string().contains("none") && !format!("{error:?}").contains("wrong"), "{error}");
-        let error = client(None).check_login(&name).await.unwrap_err();
+        let error = client().check_login(&name).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert!(registry.token_requests().iter().all(|asked| asked.scopes.is_empty()));
         assert!(registry.requests().iter().all(|request| matches!(request.path.as_str(), "/v2/" | "/token")
@@ -207,16 +214,16 @@ async fn credentials_are_tried_without_a_repository() {
     }
     let open = Registry::start();
     let name: RegistryName = open.host().parse().unwrap();
-    assert_eq!(client(Some(("robot", "any"))).check_login(&name).await.unwrap(), LoginCheck::NotAsked);
+    assert_eq!(known(&open, "robot", "any").check_login(&name).await.unwrap(), LoginCheck::NotAsked);
     open.rule(Match::get("/v2/"), Behaviour::status(404));
-    assert_eq!(client(None).check_login(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(client().check_login(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
 async fn a_registry_is_greeted_without_credentials() {
     let registry = Registry::start().with_bearer("robot", "right");
     let name: RegistryName = registry.host().parse().unwrap();
-    let known = client(Some(("robot", "right")));
+    let known = known(&registry, "robot", "right");
     assert!(known.has_credentials(&name).await.unwrap());
     let greeting = known.greet(&name).await.unwrap();
     assert_eq!((greeting.status, greeting.secure), (401, false));
@@ -226,22 +233,22 @@ async fn a_registry_is_greeted_without_credentials() {
     let elsewhere = Registry::start();
     let foreign = Registry::start().with_bearer("a", "b").with_realm(elsewhere.url("/token"));
     let name: RegistryName = foreign.host().parse().unwrap();
-    let challenge = client(None).greet(&name).await.unwrap().challenge;
+    let challenge = client().greet(&name).await.unwrap().challenge;
     assert_eq!(challenge, Challenged::Bearer { realm: elsewhere.host(), trusted: false });
     // Rule C1 sends nothing at all to an address of the inner network that is not the registry's own.
     let inner = Registry::start().with_bearer("a", "b").with_realm("http://169.254.169.254/token");
     let name: RegistryName = inner.host().parse().unwrap();
-    assert!(matches!(client(None).greet(&name).await.unwrap().challenge, Challenged::Unknown { .. }));
+    assert!(matches!(client().greet(&name).await.unwrap().challenge, Challenged::Unknown { .. }));
 
     let basic = Registry::start().with_basic("a", "b");
     let name: RegistryName = basic.host().parse().unwrap();
-    assert_eq!(client(None).greet(&name).await.unwrap().challenge, Challenged::Basic);
+    assert_eq!(client().greet(&name).await.unwrap().challenge, Challenged::Basic);
     let open = Registry::start();
     let name: RegistryName = open.host().parse().unwrap();
-    let greeting = client(None).greet(&name).await.unwrap();
+    let greeting = client().greet(&name).await.unwrap();
     assert_eq!((greeting.status, greeting.challenge), (200, Challenged::Nothing));
     assert_eq!(
-        client(None).greet(&"127.0.0.1:1".parse().unwrap()).await.unwrap_err().kind(),
+        client().greet(&"127.0.0.1:1".parse().unwrap()).await.unwrap_err().kind(),
         ErrorKind::Transport
     );
 }

@@ -246,12 +246,10 @@ impl Registry {
     /// The credentials for the repository: those that were given, else those of files and helpers.
     pub(super) async fn credential(&self) -> Result<Credential, Error> {
         let options = &self.shared().options;
-        let given = options.login.as_ref().filter(|login| {
-            login
-                .registry
-                .as_ref()
-                .is_none_or(|registry| registry.eq_ignore_ascii_case(self.repository().registry()))
-        });
+        let given = options
+            .login
+            .as_ref()
+            .filter(|login| login.registry.eq_ignore_ascii_case(self.repository().registry()));
         match given {
             Some(login) => Ok(login.credential.clone()),
             None => options.credentials.lookup(self.repository()).await,

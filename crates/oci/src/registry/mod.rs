@@ -242,7 +242,7 @@ fn named(options: &ClientOptions) -> impl Iterator<Item = &String> {
         PlainHttp::Named(names) => names.as_slice(),
         PlainHttp::Loopback | PlainHttp::Every => &[],
     };
-    let login = options.login.iter().filter_map(|login| login.registry.as_ref());
+    let login = options.login.iter().map(|login| &login.registry);
     let absent = options.absent_statuses.iter().filter_map(|absent| absent.registry.as_ref());
     options.auth_realms.iter().chain(plain).chain(login).chain(absent)
 }

@@ -114,16 +114,16 @@ impl ClientIdentity {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Login {
-    /// The registry that they are for, as `host[:port]`. None: every registry, as cosign has it.
-    pub registry: Option<String>,
+    /// The one registry that they are for, as `host[:port]`. (cosign sends them to every registry that it reaches.)
+    pub registry: String,
     /// The credentials.
     pub credential: Credential,
 }
 
 impl Login {
-    /// Credentials for one registry, or for all.
-    pub fn new(registry: Option<String>, credential: Credential) -> Self {
-        Self { registry, credential }
+    /// Credentials for a registry.
+    pub fn new(registry: impl Into<String>, credential: Credential) -> Self {
+        Self { registry: registry.into(), credential }
     }
 }
 

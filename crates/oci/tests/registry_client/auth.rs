@@ -20,8 +20,9 @@ fn which() -> Which {
     Which::Tag("v1".parse::<Tag>().unwrap())
 }
 
-fn login(credential: Credential) -> impl FnOnce(&mut ClientOptions) {
-    move |options| options.login = Some(Login::new(None, credential))
+fn login(stub: &Stub, credential: Credential) -> impl FnOnce(&mut ClientOptions) {
+    let registry = stub.host();
+    move |options| options.login = Some(Login::new(registry, credential))
 }
 
 fn basic() -> Credential {
@@ -53,7 +54,7 @@ const OWN: &str = "http://HOST/token";
 #[tokio::test]
 async fn a_public_registry_sees_no_login() {
     let stub = Stub::start(|_| reply(200).body("{}")).await;
-    found(stub.registry_with(login(basic())).manifest(&which()).await);
+    found(stub.registry_with(login(&stub, basic())).manifest(&which()).await);
     assert_eq!(stub.requests()[0].authorization(), "");
     assert_eq!(stub.lines().len(), 1, "no ping");
 }
@@ -65,7 +66,7 @@ async fn basic_once_it_is_asked_for() {
         _ => reply(200).body("{}"),
     })
     .await;
-    let client = client(login(basic()));
+    let client = client(login(&stub, basic()));
     found(client.repository(&stub.repository()).manifest(&which()).await);
     assert_eq!(stub.lines().len(), 2);
     // Another repository brings it along.
@@ -78,7 +79,7 @@ async fn basic_once_it_is_asked_for() {
 async fn wrong_credentials_end_after_one_more_try() {
     let stub = Stub::start(|_| reply(401).header("WWW-Authenticate", "Basic realm=x")).await;
     assert_eq!(
-        unreadable(stub.registry_with(login(basic())).manifest(&which()).await),
+        unreadable(stub.registry_with(login(&stub, basic())).manifest(&which()).await),
         ErrorKind::Unauthorized
     );
     assert_eq!(stub.lines().len(), 2);
@@ -96,17 +97,16 @@ async fn a_login_is_for_its_registry() {
     })
     .await;
     let host = stub.host();
-    let own = stub.registry_with(|options| options.login = Some(Login::new(Some(host), basic())));
+    let own = stub.registry_with(|options| options.login = Some(Login::new(host, basic())));
     found(own.manifest(&which()).await);
-    let other =
-        stub.registry_with(|options| options.login = Some(Login::new(Some("127.0.0.1".to_owned()), basic())));
+    let other = stub.registry_with(|options| options.login = Some(Login::new("127.0.0.1", basic())));
     assert_eq!(unreadable(other.manifest(&which()).await), ErrorKind::Unauthorized);
 }
 
 #[tokio::test]
 async fn a_token_is_fetched_once_for_each_kind_of_access() {
     let stub = Stub::start(|request| guarded(request, OWN, |_| token("good"))).await;
-    let registry = stub.registry_with(login(basic()));
+    let registry = stub.registry_with(login(&stub, basic()));
     for _ in 0..3 {
         found(registry.manifest(&which()).await);
     }
@@ -127,7 +127,7 @@ async fn a_token_is_fetched_once_for_each_kind_of_access() {
 #[tokio::test]
 async fn a_writing_token_also_reads() {
     let stub = Stub::start(|request| guarded(request, OWN, |_| token("good"))).await;
-    let registry = stub.registry_with(login(basic()));
+    let registry = stub.registry_with(login(&stub, basic()));
     registry.put_manifest(Bytes::from_static(b"{}"), MANIFEST, &which()).await.unwrap();
     found(registry.manifest(&which()).await);
     assert_eq!(stub.count("GET", "/token"), 1);
@@ -136,7 +136,7 @@ async fn a_writing_token_also_reads() {
 #[tokio::test]
 async fn requests_at_the_same_time_share_one_token() {
     let stub = Stub::start(|request| guarded(request, OWN, |_| token("good"))).await;
-    let registry = stub.registry_with(login(basic()));
+    let registry = stub.registry_with(login(&stub, basic()));
     let looks = (0..16).map(|_| {
         let registry = registry.clone();
         async move { registry.manifest(&which()).await }
@@ -150,7 +150,7 @@ async fn requests_at_the_same_time_share_one_token() {
 #[tokio::test]
 async fn repositories_do_not_share_tokens() {
     let stub = Stub::start(|request| guarded(request, OWN, |_| token("good"))).await;
-    let client = client(login(basic()));
+    let client = client(login(&stub, basic()));
     let other: Repository = format!("{}/other/app", stub.host()).parse().unwrap();
     found(client.repository(&stub.repository()).manifest(&which()).await);
     found(client.repository(&other).manifest(&which()).await);
@@ -164,7 +164,7 @@ async fn a_token_that_ended_is_fetched_anew() {
         guarded(request, OWN, |_| reply(200).body(r#"{"access_token":"good","expires_in":1}"#))
     })
     .await;
-    let registry = stub.registry_with(login(basic()));
+    let registry = stub.registry_with(login(&stub, basic()));
     found(registry.manifest(&which()).await);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     found(registry.manifest(&which()).await);
@@ -178,7 +178,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
         guarded(request, OWN, |_| token(tokens.lock().unwrap().pop().unwrap_or("good")))
     })
     .await;
-    let registry = stub.registry_with(login(basic()));
+    let registry = stub.registry_with(login(&stub, basic()));
     // The first token is refused at once: that is a 401 after logging in, and the end.
     assert_eq!(unreadable(registry.manifest(&which()).await), ErrorKind::Unauthorized);
     // The next request brings the stale one, and gets another.
@@ -202,11 +202,12 @@ async fn an_identity_token_is_exchanged() {
         })
     })
     .await;
-    let registry = stub.registry_with(login(Credential::IdentityToken(Secret::new(CANARY))));
+    let registry = stub.registry_with(login(&stub, Credential::IdentityToken(Secret::new(CANARY))));
     found(registry.manifest(&which()).await);
     let redirected =
         Stub::start(|request| guarded(request, OWN, |_| reply(307).header("Location", "/token2"))).await;
-    let registry = redirected.registry_with(login(Credential::IdentityToken(Secret::new(CANARY))));
+    let registry =
+        redirected.registry_with(login(&redirected, Credential::IdentityToken(Secret::new(CANARY))));
     assert_eq!(unreadable(registry.manifest(&which()).await), ErrorKind::RefusedAddress);
     assert_eq!(redirected.count("POST", "/token2"), 0);
 }
@@ -214,7 +215,7 @@ async fn an_identity_token_is_exchanged() {
 #[tokio::test]
 async fn a_registry_token_is_sent_as_it_is() {
     let stub = Stub::start(|request| guarded(request, OWN, |_| reply(500))).await;
-    let registry = stub.registry_with(login(Credential::RegistryToken(Secret::new("good"))));
+    let registry = stub.registry_with(login(&stub, Credential::RegistryToken(Secret::new("good"))));
     found(registry.manifest(&which()).await);
     assert_eq!(stub.count("GET", "/token"), 0);
 }
@@ -237,12 +238,12 @@ async fn answers_of_a_token_service_are_bounded_and_read_strictly() {
     ];
     for (service, kind) in cases {
         let stub = Stub::start(move |request| guarded(request, OWN, |_| service())).await;
-        assert_eq!(unreadable(stub.registry_with(login(basic())).manifest(&which()).await), kind);
+        assert_eq!(unreadable(stub.registry_with(login(&stub, basic())).manifest(&which()).await), kind);
     }
     // Dots are not counted, because nobody here takes a token apart.
     let stub = Stub::start(|request| guarded(request, OWN, |_| token(&".".repeat(50_000)))).await;
     assert_eq!(
-        unreadable(stub.registry_with(login(basic())).manifest(&which()).await),
+        unreadable(stub.registry_with(login(&stub, basic())).manifest(&which()).await),
         ErrorKind::Unauthorized
     );
 }
@@ -261,7 +262,7 @@ async fn a_token_service_with_trouble_is_asked_again() {
         })
     })
     .await;
-    found(stub.registry_with(login(basic())).manifest(&which()).await);
+    found(stub.registry_with(login(&stub, basic())).manifest(&which()).await);
     assert_eq!(stub.count("GET", "/token"), 3);
 }
 
@@ -276,20 +277,20 @@ async fn rule_c1_a_foreign_realm_gets_no_credentials() {
     let address = format!("http://{name}/token");
     let stub = Stub::start(move |request| guarded(request, &address, |_| reply(500))).await;
     let error =
-        stub.registry_with(login(basic())).manifest(&which()).await.required(String::new).unwrap_err();
+        stub.registry_with(login(&stub, basic())).manifest(&which()).await.required(String::new).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ForeignRealm);
     assert!(error.to_string().contains(&format!("--auth-realm {name}")), "{error}");
     assert!(realm.requests().iter().all(|request| request.authorization().is_empty()));
     // Named, it gets them.
     let named = stub.registry_with(|options| {
-        login(basic())(options);
+        login(&stub, basic())(options);
         options.auth_realms.push(name.clone());
     });
     found(named.manifest(&which()).await);
     assert!(realm.requests().last().unwrap().authorization().starts_with("Basic "));
     // Named by another port, it does not.
     let other = stub.registry_with(|options| {
-        login(basic())(options);
+        login(&stub, basic())(options);
         options.auth_realms.push("127.0.0.1".to_owned());
     });
     assert_eq!(unreadable(other.manifest(&which()).await), ErrorKind::ForeignRealm);
@@ -306,7 +307,7 @@ async fn rule_c1_a_foreign_realm_may_still_give_a_public_token() {
         move |request| guarded(request, &address, |_| reply(500))
     })
     .await;
-    found(stub.registry_with(login(basic())).manifest(&which()).await);
+    found(stub.registry_with(login(&stub, basic())).manifest(&which()).await);
     assert!(realm.requests().iter().all(|request| request.authorization().is_empty()));
     // If that token does not suffice, the error says why.
     for status in [401, 403] {
@@ -316,7 +317,7 @@ async fn rule_c1_a_foreign_realm_may_still_give_a_public_token() {
             _ => reply(status).header("WWW-Authenticate", format!("Bearer realm=\"{address}\"")),
         })
         .await;
-        let registry = stub.registry_with(login(basic()));
+        let registry = stub.registry_with(login(&stub, basic()));
         assert_eq!(unreadable(registry.manifest(&which()).await), ErrorKind::ForeignRealm, "{status}");
         let put = registry.put_manifest(Bytes::from_static(b"{}"), MANIFEST, &which()).await;
         assert_eq!(put.unwrap_err().kind(), ErrorKind::ForeignRealm, "{status}");
@@ -338,7 +339,7 @@ async fn rule_c1_an_absent_status_does_not_hide_withheld_credentials() {
     assert!(matches!(stub.registry_with(absent).manifest(&which()).await, Look::Absent));
     let registry = stub.registry_with(|options| {
         absent(options);
-        login(basic())(options);
+        login(&stub, basic())(options);
     });
     assert_eq!(unreadable(registry.manifest(&which()).await), ErrorKind::ForeignRealm);
 }
@@ -355,7 +356,7 @@ async fn rule_c1_realms_where_no_request_may_go() {
         "file:///etc/passwd",
     ] {
         let stub = Stub::start(move |request| guarded(request, realm, |_| reply(500))).await;
-        let look = stub.registry_with(login(basic())).manifest(&which()).await;
+        let look = stub.registry_with(login(&stub, basic())).manifest(&which()).await;
         assert_eq!(unreadable(look), ErrorKind::RefusedAddress, "{realm}");
     }
 }
@@ -381,7 +382,7 @@ async fn a_token_service_that_redirects_loses_the_credentials() {
             })
         })
         .await;
-        let look = stub.registry_with(login(basic())).manifest(&which()).await;
+        let look = stub.registry_with(login(&stub, basic())).manifest(&which()).await;
         match expected {
             None => drop(found(look)),
             Some(kind) => assert_eq!(unreadable(look), kind),
@@ -401,14 +402,14 @@ async fn a_mount_asks_for_both_repositories() {
     })
     .await;
     let from: Repository = format!("{}/base/os", stub.host()).parse().unwrap();
-    assert!(stub.registry_with(login(basic())).mount_blob(&digest(b"x"), &from).await.unwrap());
+    assert!(stub.registry_with(login(&stub, basic())).mount_blob(&digest(b"x"), &from).await.unwrap());
     let question = stub.requests().into_iter().find(|request| request.is("GET", "/token")).unwrap();
     assert!(question.target.contains("scope=repository%3Ateam%2Fapp%3Apull%2Cpush"), "{}", question.target);
     assert!(question.target.contains("scope=repository%3Abase%2Fos%3Apull"), "{}", question.target);
     // A service that gives no token for both is no reason to fail.
     let stub = Stub::start(|request| guarded(request, OWN, |_| reply(403))).await;
     let from: Repository = format!("{}/base/os", stub.host()).parse().unwrap();
-    assert!(!stub.registry_with(login(basic())).mount_blob(&digest(b"x"), &from).await.unwrap());
+    assert!(!stub.registry_with(login(&stub, basic())).mount_blob(&digest(b"x"), &from).await.unwrap());
 }
 
 #[tokio::test]
@@ -425,7 +426,7 @@ async fn no_error_shows_a_password_or_a_token() {
     .await;
     for stub in [&service, &registry] {
         for credential in [basic(), Credential::IdentityToken(Secret::new(CANARY))] {
-            let error = stub.registry_with(login(credential)).tags().await.unwrap_err();
+            let error = stub.registry_with(login(stub, credential)).tags().await.unwrap_err();
             let text = whole_text(&error);
             let encoded = waxseal_core::encoding::base64_encode(format!("user:{CANARY}"));
             for secret in ["t0ken-c4nary", &encoded] {

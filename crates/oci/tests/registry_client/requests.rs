@@ -27,8 +27,11 @@ fn behind_basic(request: &Request, inner: impl FnOnce() -> Reply) -> Reply {
     }
 }
 
-fn login(options: &mut ClientOptions) {
-    options.login = Some(Login::new(None, Credential::basic("user", Secret::new("hunter2"))));
+fn login(stub: &Stub) -> impl FnOnce(&mut ClientOptions) {
+    let registry = stub.host();
+    move |options| {
+        options.login = Some(Login::new(registry, Credential::basic("user", Secret::new("hunter2"))));
+    }
 }
 
 #[tokio::test]
@@ -39,7 +42,7 @@ async fn a_redirect_to_another_origin_carries_no_credentials() {
         behind_basic(request, || reply(307).header("Location", format!("http://{host}/blob?sig=1")))
     })
     .await;
-    let registry = stub.registry_with(login);
+    let registry = stub.registry_with(login(&stub));
     assert_eq!(found(registry.manifest(&which()).await).bytes, "{}");
     assert_eq!(other.requests()[0].authorization(), "");
     // At the same origin they stay.
@@ -50,7 +53,7 @@ async fn a_redirect_to_another_origin_carries_no_credentials() {
         })
     })
     .await;
-    found(own.registry_with(login).manifest(&which()).await);
+    found(own.registry_with(login(&own)).manifest(&which()).await);
     assert!(own.requests().last().unwrap().authorization().starts_with("Basic "));
 }
 
@@ -63,7 +66,10 @@ async fn credentials_are_never_attached_again() {
         behind_basic(request, || reply(307).header("Location", format!("http://{host}/x")))
     })
     .await;
-    assert_eq!(unreadable(stub.registry_with(login).manifest(&which()).await), ErrorKind::Unauthorized);
+    assert_eq!(
+        unreadable(stub.registry_with(login(&stub)).manifest(&which()).await),
+        ErrorKind::Unauthorized
+    );
     assert!(other.requests().iter().all(|request| request.authorization().is_empty()));
     // The other host leads back.
     let back = Arc::new(Mutex::new(String::new()));
@@ -79,7 +85,7 @@ async fn credentials_are_never_attached_again() {
     })
     .await;
     *back.lock().unwrap() = stub.host();
-    found(stub.registry_with(login).manifest(&which()).await);
+    found(stub.registry_with(login(&stub)).manifest(&which()).await);
     let last = stub.requests().pop().unwrap();
     assert_eq!((last.target.as_str(), last.authorization()), ("/back", ""));
 }
@@ -290,7 +296,7 @@ async fn no_error_shows_a_secret() {
         }
     })
     .await;
-    let registry = stub.registry_with(login);
+    let registry = stub.registry_with(login(&stub));
     let errors = [
         registry.manifest(&which()).await.required(String::new).unwrap_err(),
         registry.tags().await.unwrap_err(),
@@ -305,9 +311,9 @@ async fn no_error_shows_a_secret() {
         }
     }
     let mut options = options();
-    login(&mut options);
+    login(&stub)(&mut options);
     options.client_identity = Some(ClientIdentity::new("x", Secret::new("hunter2")));
     assert!(!format!("{options:?}").contains("hunter2"));
     assert!(!format!("{:?} {}", Secret::new("hunter2"), Secret::new("hunter2")).contains("hunter2"));
-    assert!(!format!("{registry:?} {:?}", client(login)).contains("hunter2"));
+    assert!(!format!("{registry:?} {:?}", client(login(&stub))).contains("hunter2"));
 }

@@ -15,7 +15,7 @@ const PASSWORD: &str = "example-password";
 fn logged_in(registry: &Registry, password: &str) -> ClientOptions {
     let mut settings = options();
     let credential = Credential::basic(USER, Secret::new(password));
-    settings.login = Some(Login::new(Some(registry.host()), credential));
+    settings.login = Some(Login::new(registry.host(), credential));
     settings
 }
 
