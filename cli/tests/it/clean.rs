@@ -45,15 +45,17 @@ fn each_type_takes_its_own() {
     ] {
         let registry = Registry::start();
         let (name, digest) = signed(&room, &registry);
-        let attached = |layer: &str, suffix: &str| {
-            ImageBuilder::new().layer_of(layer, "{}").build().push_to(
+        let attached = |layer: &str, bytes: String, suffix: &str| {
+            ImageBuilder::new().layer_of(layer, bytes).build().push_to(
                 &registry,
                 "app",
                 &format!("sha256-{}{suffix}", digest.hex()),
             );
         };
-        attached("application/vnd.dsse.envelope.v1+json", ".att");
-        attached("text/spdx+json", ".sbom");
+        let statement = format!(r#"{{"subject":[{{"digest":{{"sha256":"{}"}}}}]}}"#, digest.hex());
+        let payload = waxseal_core::encoding::base64_encode(statement.as_bytes());
+        attached("application/vnd.dsse.envelope.v1+json", format!(r#"{{"payload":"{payload}"}}"#), ".att");
+        attached("text/spdx+json", "{}".to_owned(), ".sbom");
         let json = room.run(&["clean", "-f", "-o", "json", "--type", what, &name]).ends(0).json();
         assert_eq!((&json["schema"], &json["failed"]), (&json!("waxseal/clean/v1"), &json!([])));
         let kinds: Vec<_> =
@@ -93,6 +95,68 @@ fn a_registry_that_removes_no_tags_gets_the_digest() {
     let ran = room.run(&["clean", "-f", "--type", "signature", &name]).ends(3);
     ran.says_each(&["is named by kept too", "[conflict]", "nothing was removed"]);
     assert!(registry.manifest("app", "kept").is_some());
+
+    // Whatever that tag is for: these could be another image's signatures.
+    registry.remove_tag("app", "kept");
+    let other = format!("sha256-{}.sig", waxseal_core::Digest::of("other").hex());
+    registry.tag("app", &other, &list);
+    let ran = room.run(&["clean", "-f", "--type", "signature", &name]).ends(3);
+    ran.says_each(&[&format!("is named by {other} too"), "[conflict]", "nothing was removed"]);
+    registry.remove_tag("app", &other);
+
+    // What a tag names has to be known.
+    registry.tag("app", "locked", &digest);
+    registry.rule(Match::new("HEAD", "/manifests/locked"), Behaviour::status(403));
+    let ran = room.run(&["clean", "-f", "--type", "signature", &name]).ends(3);
+    ran.says_each(&["locked could name it too", "own tools", "[conflict]", "nothing was removed"]);
+    registry.remove_tag("app", "locked");
+
+    // And of more tags than are asked, any could.
+    for number in 0..1_024 {
+        registry.tag("app", &format!("v{number}"), &digest);
+    }
+    let ran = room.run(&["clean", "-f", "--type", "signature", &name]).ends(3);
+    ran.says_each(&["1025 other tags", "own tools", "[limit-exceeded]", "nothing was removed"]);
+    assert_eq!(registry.manifest("app", &sig).unwrap().digest, list);
+    registry.remove_tag("app", "v0");
+    room.run(&["clean", "-f", "--type", "signature", &name]).ends(0).says_each(&["1 removed"]);
+}
+
+/// T-27: what stands at a tag says itself what it is about.
+#[test]
+fn what_is_about_another_image_stays() {
+    let (room, registry) = (Room::new(), Registry::start());
+    let (name, digest) = signed(&room, &registry);
+    let victim = waxseal_core::Digest::of("victim");
+    let payload = |image: &waxseal_core::Digest| {
+        waxseal_core::simple_signing::SimpleSigning::write("app", image, &std::collections::BTreeMap::new())
+    };
+    let envelope = |image: &waxseal_core::Digest| {
+        let statement = format!(r#"{{"subject":[{{"digest":{{"sha256":"{}"}}}}]}}"#, image.hex());
+        let payload = waxseal_core::encoding::base64_encode(statement.as_bytes());
+        format!(r#"{{"payload":"{payload}","payloadType":"t","signatures":[]}}"#).into_bytes()
+    };
+    let simple = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let dsse = "application/vnd.dsse.envelope.v1+json";
+    for (what, suffix, layer, own, other) in [
+        ("signature", ".sig", simple, payload(&digest), payload(&victim)),
+        ("attestation", ".att", dsse, envelope(&digest), envelope(&victim)),
+    ] {
+        let tag = format!("sha256-{}{suffix}", digest.hex());
+        let put = |layers: &[&[u8]]| {
+            let add = |image: ImageBuilder, bytes: &&[u8]| image.layer_of(layer, bytes.to_vec());
+            layers.iter().fold(ImageBuilder::new(), add).build().push_to(&registry, "app", &tag);
+        };
+        put(&[&own, &other]);
+        let ran = room.run(&["clean", "-f", "--type", what, &name]).ends(0);
+        ran.says_each(&[&format!("says that it is about {victim}"), "nothing to remove"]);
+        put(&[&own, b"{}"]);
+        let ran = room.run(&["clean", "-f", "--type", what, &name]).ends(0);
+        ran.says_each(&["does not say which image it is about", "nothing to remove"]);
+        assert!(registry.manifest("app", &tag).is_some());
+        put(&[&own]);
+        room.run(&["clean", "-f", "--type", what, &name]).ends(0).says_each(&["1 removed"]);
+    }
 }
 
 #[test]

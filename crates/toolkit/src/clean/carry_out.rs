@@ -2,10 +2,11 @@
 //!
 //! A registry that removes no tags gets the digest that the tag names instead, but only if no other tag names it.
 
+use std::pin::pin;
+
 use futures_util::{StreamExt as _, stream};
 use waxseal_core::Digest;
 use waxseal_core::reference::Tag;
-use waxseal_oci::attached::is_attached_tag;
 use waxseal_oci::object::ReferrersSource;
 use waxseal_oci::{Attached, Error, ErrorKind, Look, Store, Which};
 
@@ -13,8 +14,8 @@ use crate::beside::bundle::unlist;
 
 use super::{Attachment, CLEAN_SCHEMA, Cleaned, Failed, Plan};
 
-/// Most other tags that are asked what they name before a manifest is deleted by its digest.
-const OTHER_TAGS: usize = 256;
+/// Most other tags that are asked what they name before a manifest is deleted by its digest. With more, nothing is.
+const OTHER_TAGS: usize = 1_024;
 /// Tags that are asked at the same time.
 const CONCURRENT: usize = 16;
 
@@ -100,7 +101,8 @@ async fn by_digest(store: &Store, tag: &Tag, digest: Digest, refusal: Error) -> 
         return Err(Error::new(
             ErrorKind::Conflict,
             format!(
-                "{tag}: the registry removes no tags, and {digest}, which it names, is named by {other} too"
+                "{tag}: the registry removes no tags, and {digest}, which it names, is named by {other} too; remove \
+                 the tag with the registry's own tools"
             ),
         ));
     }
@@ -113,20 +115,45 @@ async fn by_digest(store: &Store, tag: &Tag, digest: Digest, refusal: Error) -> 
     }
 }
 
-/// Another tag that names the digest: those of other images' signatures hold another image's digest and are not asked.
+/// Another tag that names the digest, whatever that tag is for. Not to know is an error: what is deleted by its digest is
+/// gone under every name.
 async fn other_name(store: &Store, tag: &Tag, digest: Digest) -> Result<Option<Tag>, Error> {
-    let tags = store.tags().await?;
-    let others = tags.into_iter().filter(|other| other != tag && !is_attached_tag(other.as_str()));
-    let asked = stream::iter(others.take(OTHER_TAGS))
-        .map(|other| async move {
-            let found = match store {
-                Store::Registry(registry) => registry.head_manifest(&Which::Tag(other.clone())).await,
-                _ => Look::Absent,
-            };
-            matches!(found, Look::Found(descriptor) if descriptor.digest == digest).then_some(other)
-        })
-        .buffered(CONCURRENT)
-        .collect::<Vec<_>>()
-        .await;
-    Ok(asked.into_iter().flatten().next())
+    let Store::Registry(registry) = store else { return Ok(None) };
+    let refused = |kind, why: String| {
+        Error::new(
+            kind,
+            format!(
+                "{tag}: the registry removes no tags, and {digest} is not deleted, because {why}; remove the tag with \
+                 the registry's own tools"
+            ),
+        )
+    };
+    let others: Vec<_> = store.tags().await?.into_iter().filter(|other| other != tag).collect();
+    if others.len() > OTHER_TAGS {
+        let why = format!(
+            "any of {} other tags could name it too, of which at most {OTHER_TAGS} are asked",
+            others.len()
+        );
+        return Err(refused(ErrorKind::LimitExceeded, why));
+    }
+    let mut asked = pin!(
+        stream::iter(others)
+            .map(|other| async {
+                let look = registry.head_manifest(&Which::Tag(other.clone())).await;
+                (other, look)
+            })
+            .buffered(CONCURRENT)
+    );
+    while let Some((other, look)) = asked.next().await {
+        match look {
+            Look::Found(descriptor) if descriptor.digest == digest => return Ok(Some(other)),
+            Look::Found(_) | Look::Absent => {}
+            Look::Unreadable(error) => {
+                let why = format!("{other} could name it too and cannot be read");
+                return Err(refused(ErrorKind::Conflict, why).caused_by(error));
+            }
+            _ => return Err(refused(ErrorKind::Conflict, format!("{other} could name it too"))),
+        }
+    }
+    Ok(None)
 }

@@ -1,14 +1,15 @@
 //! The job of taking away what is attached to an image: tags, and referrers that are signatures or alike.
 //!
 //! First it is looked what is there ([`Cleaning::plan`]), so that a person can be asked; then it is taken away
-//! ([`Plan::carry_out`]). The image itself is never touched, nothing is deleted by a digest that something else is known
-//! to name, and what does not say that it belongs to this image stays (T-27): whoever can write a tag or a listing could
-//! otherwise have any image deleted.
+//! ([`Plan::carry_out`]). The image itself is never touched, nothing is deleted by a digest unless it is known that no
+//! other tag names it, and what does not say that it belongs to this image stays (T-27): whoever can write a tag or a
+//! listing could otherwise have any image deleted. An SBOM at a tag says nothing of an image; there the tag decides.
 
+mod belongs;
 mod carry_out;
 
 use serde::Serialize;
-use waxseal_core::manifest::Manifest;
+use waxseal_core::manifest::{ImageManifest, Manifest};
 use waxseal_core::{Digest, PinnedRef, media_type};
 use waxseal_oci::object::ReferrersSource;
 use waxseal_oci::{Attached, Error as StoreError, Fetched, Look, Store, Which};
@@ -191,10 +192,15 @@ impl Plan {
             self.kept.push(Kept::new(tag.as_str(), "it names the image itself"));
             return;
         }
-        if !holds(&fetched, attached) {
+        let Some(manifest) = list_of(&fetched, attached) else {
             let why = format!("what stands there is not what a tag {} is for", attached.suffix());
             self.kept.push(Kept::new(tag.as_str(), &why));
             return;
+        };
+        match belongs::objection(&self.store, &manifest, attached, self.image.digest()).await {
+            Ok(None) => {}
+            Ok(Some(why)) => return self.kept.push(Kept::new(tag.as_str(), &why)),
+            Err(error) => return self.failed.push(Failed::new(tag.as_str(), &error)),
         }
         let kind = describe(&fetched, FoundAt::Tag { tag: tag.to_string() }, Some(attached), None).kind;
         self.removals.push(Attachment {
@@ -275,12 +281,12 @@ impl Failed {
     }
 }
 
-/// Whether every layer is of the kind that such a tag is for. Some registries delete the manifest with the tag, and
-/// whoever can write a tag can put it on any image.
-fn holds(fetched: &Fetched, attached: Attached) -> bool {
+/// The manifest, if every layer of it is of the kind that such a tag is for. Some registries delete the manifest with the
+/// tag, and whoever can write a tag can put it on any image.
+fn list_of(fetched: &Fetched, attached: Attached) -> Option<Box<ImageManifest>> {
     let Ok(Manifest::Image(manifest)) = Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type))
     else {
-        return false;
+        return None;
     };
     let is = |layer: &str| match attached {
         Attached::Signatures => layer == media_type::SIMPLE_SIGNING,
@@ -288,7 +294,8 @@ fn holds(fetched: &Fetched, attached: Attached) -> bool {
         Attached::Sbom => is_sbom(layer),
         _ => false,
     };
-    !manifest.layers.is_empty() && manifest.layers.iter().all(|layer| is(&layer.media_type))
+    let all = !manifest.layers.is_empty() && manifest.layers.iter().all(|layer| is(&layer.media_type));
+    all.then_some(manifest)
 }
 
 /// What a manifest's own bytes refer to.
