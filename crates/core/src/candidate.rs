@@ -21,11 +21,12 @@ pub const SIGNATURE_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
 /// Annotation of a `.sig` or `.att` layer: the certificate, in PEM.
 pub const CERTIFICATE_ANNOTATION: &str = "dev.sigstore.cosign/certificate";
 
-/// The two ways in which an image signature is stored.
+/// The two ways in which an image signature or an attestation is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// A simple-signing payload in a layer: in a `.sig` tag, or as a referrer.
+    /// A layer of its own: a simple-signing payload in a `.sig` tag, a DSSE envelope in an `.att` tag, or either as a
+    /// referrer.
     Legacy,
     /// A Sigstore bundle in a referrer.
     Bundle,
@@ -119,8 +120,9 @@ pub struct Candidate {
 pub(crate) enum Signed {
     /// A simple-signing payload and the signature over it.
     Legacy { payload: Vec<u8>, signature: Vec<u8> },
-    /// A DSSE envelope, from a bundle or from an `.att` layer.
-    Envelope { envelope: Envelope, hint: Option<String> },
+    /// A DSSE envelope, from a bundle, or as it is from an `.att` layer or a file. An image signature stands in a bundle
+    /// only.
+    Envelope { envelope: Envelope, hint: Option<String>, bundled: bool },
 }
 
 /// Sizes alone: a payload must not be read in a log before it was verified.
@@ -132,9 +134,12 @@ impl core::fmt::Debug for Signed {
                 .field("payload_bytes", &payload.len())
                 .field("signature_bytes", &signature.len())
                 .finish(),
-            Self::Envelope { envelope, hint } => {
-                f.debug_struct("Envelope").field("envelope", envelope).field("hint", hint).finish()
-            }
+            Self::Envelope { envelope, hint, bundled } => f
+                .debug_struct("Envelope")
+                .field("envelope", envelope)
+                .field("hint", hint)
+                .field("bundled", bundled)
+                .finish(),
         }
     }
 }
@@ -191,11 +196,24 @@ impl Candidate {
     /// How it is stored.
     pub fn format(&self) -> Format {
         match (self.content.as_ref(), self.origin.store) {
-            (Ok(Signed::Legacy { .. }), _)
+            (Ok(Signed::Legacy { .. } | Signed::Envelope { bundled: false, .. }), _)
             | (_, EvidenceStore::AttestationTag)
             | (Err(_), EvidenceStore::SignatureTag) => Format::Legacy,
             _ => Format::Bundle,
         }
+    }
+
+    /// Whether it could be a signature of the image, by its place and its kind. What stands in an `.att` tag is read only
+    /// if an attestation is wanted, and must not make a difference for a signature (rule L4).
+    pub(crate) fn could_sign(&self) -> bool {
+        self.origin.store != EvidenceStore::AttestationTag
+            && !matches!(self.content.as_ref(), Ok(Signed::Envelope { bundled: false, .. }))
+    }
+
+    /// Whether it could be an attestation, by its place and its kind.
+    pub(crate) fn could_attest(&self) -> bool {
+        self.origin.store != EvidenceStore::SignatureTag
+            && !matches!(self.content.as_ref(), Ok(Signed::Legacy { .. }))
     }
 
     pub(crate) fn signed(&self) -> Option<&Signed> {
@@ -244,7 +262,7 @@ fn attestation(layer: &Descriptor, bytes: &[u8], limit: u64) -> Result<Signed, R
         Ok(envelope) if envelope.signatures().is_empty() => {
             reject(Reason::MissingSignature, "an envelope without signatures".to_owned())
         }
-        Ok(envelope) => Ok(Signed::Envelope { envelope, hint: None }),
+        Ok(envelope) => Ok(Signed::Envelope { envelope, hint: None, bundled: false }),
         Err(error) => reject(error.reason(), error.to_string()),
     }
 }
@@ -260,7 +278,7 @@ fn bundle(bundle: Bundle) -> Result<Signed, Rejection> {
     if envelope.signatures().is_empty() {
         return reject(Reason::MissingSignature, "an envelope without signatures");
     }
-    Ok(Signed::Envelope { envelope, hint })
+    Ok(Signed::Envelope { envelope, hint, bundled: true })
 }
 
 /// A place or an object that could not be read: nothing is known of it (rules L2, V1).
@@ -286,6 +304,20 @@ impl Unreadable {
         message: impl Into<String>,
     ) -> Self {
         Self { origin, format, code: code.into(), message: message.into() }
+    }
+
+    /// Whether a signature of one of these formats could have stood there.
+    pub(crate) fn could_sign(&self, formats: &[Format]) -> bool {
+        self.origin.store != EvidenceStore::AttestationTag && self.could_be(formats)
+    }
+
+    /// Whether an attestation of one of these formats could have stood there.
+    pub(crate) fn could_attest(&self, formats: &[Format]) -> bool {
+        self.origin.store != EvidenceStore::SignatureTag && self.could_be(formats)
+    }
+
+    fn could_be(&self, formats: &[Format]) -> bool {
+        self.format.is_none_or(|format| formats.contains(&format))
     }
 }
 

@@ -101,6 +101,9 @@ pub const CANDIDATES_PER_STORE: usize = 1_024;
 /// Most signature checks for one image (rule L5).
 pub const SIGNATURE_CHECKS: usize = 2_048;
 
+/// How far ahead of the time of the verdict a signed time may be, in seconds (rule N2).
+pub const AHEAD_SECONDS: i64 = 300;
+
 /// Largest `index.json` of a layout or an archive, in bytes (8 MiB).
 pub const LAYOUT_INDEX_BYTES: u64 = 8 << 20;
 

@@ -125,12 +125,25 @@ impl Statement {
         })
     }
 
-    /// The first subject that has one of `digests`, with the digest that matched.
-    pub fn subject_with<'a>(&'a self, digests: &[&Digest]) -> Option<(&'a StatementSubject, Digest)> {
-        self.subjects.iter().find_map(|subject| {
+    /// The digests of all subjects.
+    pub(crate) fn digests(&self) -> Vec<Digest> {
+        self.subjects.iter().flat_map(|subject| subject.digests.iter().copied()).collect()
+    }
+
+    /// Every subject that has one of `digests`, with the digest that matched.
+    pub(crate) fn subjects_with<'a>(
+        &'a self,
+        digests: &[&Digest],
+    ) -> impl Iterator<Item = (&'a StatementSubject, Digest)> {
+        self.subjects.iter().filter_map(|subject| {
             let matched = subject.digests.iter().find(|digest| digests.contains(digest))?;
             Some((subject, *matched))
         })
+    }
+
+    /// The first subject that has one of `digests`, with the digest that matched.
+    pub fn subject_with<'a>(&'a self, digests: &[&Digest]) -> Option<(&'a StatementSubject, Digest)> {
+        self.subjects_with(digests).next()
     }
 }
 

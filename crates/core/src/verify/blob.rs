@@ -20,7 +20,7 @@ use crate::encoding::base64_decode;
 use crate::json::{self, Names, Path};
 use crate::key::{Ed25519Stream, HashAlgorithm, Prehashed, Prehasher, Scheme};
 use crate::limits::{BUNDLE_BYTES, KEY_FILE_BYTES};
-use crate::policy::{Policy, SignatureRequirement, SignedFor, TrustedKey};
+use crate::policy::{Policy, Requirement, SignedFor, Terms, TrustedKey};
 
 /// The signature of a blob as a file holds it.
 #[derive(Clone, Debug)]
@@ -98,10 +98,13 @@ fn interpreted(path: Path<'_>) -> Names {
 
 /// Members of cosign's bundle for blobs before version 3, and of no other.
 #[derive(Deserialize)]
-struct OldBundle {
+pub(super) struct OldBundle {
     #[serde(rename = "base64Signature")]
-    base64_signature: Option<String>,
-    cert: Option<String>,
+    pub(super) base64_signature: Option<String>,
+    pub(super) cert: Option<String>,
+    /// Of a bundle of today.
+    #[serde(rename = "mediaType")]
+    pub(super) media_type: Option<String>,
 }
 
 /// Why a file holds no signature of a blob. It is a refusal, not an error: [`Verifier::blob`] takes it as it is.
@@ -141,7 +144,7 @@ impl Verifier {
         policy: &'a Policy,
         now: Timestamp,
     ) -> Blob<'a> {
-        let keys = || policy.requirements().iter().flat_map(|requirement| wanted(requirement).keys());
+        let keys = || policy.requirements().iter().flat_map(Requirement::keys);
         let mut schemes: Vec<_> =
             keys().flat_map(|key| Scheme::accepted_for(key.key().algorithm())).copied().collect();
         // The verdict names the blob by its SHA-256.
@@ -190,11 +193,6 @@ impl Verifier {
     }
 }
 
-fn wanted(requirement: &crate::policy::Requirement) -> &SignatureRequirement {
-    let crate::policy::Requirement::Signature(wanted) = requirement;
-    wanted
-}
-
 impl Blob<'_> {
     /// The next bytes of the blob.
     pub fn update(&mut self, bytes: &[u8]) {
@@ -234,12 +232,15 @@ impl Whole<'_> {
         let mut requirements = Vec::new();
         let mut accepted = Vec::new();
         for (at, requirement) in policy.requirements().iter().enumerate() {
-            let wanted = wanted(requirement);
-            let judged = match signature {
-                Ok(signature) => self.judge(signature, wanted, first_key),
-                Err(error) => Err(Finding::new(error.reason).found(error.found.clone())),
+            let wanted = requirement.terms();
+            let judged = match (signature, requirement) {
+                (Ok(signature), Requirement::Signature(_)) => self.judge(signature, wanted, first_key),
+                (Ok(_), Requirement::Attestation(_)) => {
+                    Err(Finding::new(Reason::NotAnAttestation).found("the signature of a blob"))
+                }
+                (Err(error), _) => Err(Finding::new(error.reason).found(error.found.clone())),
             };
-            first_key = first_key.saturating_add(wanted.keys().len());
+            first_key = first_key.saturating_add(wanted.keys.len());
             let counted = usize::from(judged.is_ok());
             let met = counted >= wanted.wanted();
             requirements.push(RequirementReport {
@@ -276,11 +277,17 @@ impl Whole<'_> {
             requirements,
             findings,
             unchecked: vec!["transparency-log"],
+            signed: None,
         };
         if met {
-            let proof = super::proof(&accepted, policy, self.now);
+            let proof = super::proof(&accepted, &[], policy, self.now);
             let basis = Basis::Verified(Verified::assertion(self.digest, proof));
-            Verdict::Admit(Box::new(Admission { basis, signatures: accepted, report }))
+            Verdict::Admit(Box::new(Admission {
+                basis,
+                signatures: accepted,
+                attestations: Vec::new(),
+                report,
+            }))
         } else {
             Verdict::Refuse(Box::new(report))
         }
@@ -290,11 +297,11 @@ impl Whole<'_> {
     fn judge(
         &self,
         signature: &BlobSignature,
-        wanted: &SignatureRequirement,
+        wanted: &Terms,
         first_key: usize,
     ) -> Result<Verified<ImageSignature>, Finding> {
-        if !wanted.formats().contains(&signature.format) {
-            return Err(super::image::format_excluded(wanted, signature.format));
+        if !wanted.formats.contains(&signature.format) {
+            return Err(super::image::format_excluded(&wanted.formats, signature.format));
         }
         if let Some((algorithm, named)) = &signature.digest {
             let hash = match algorithm {
@@ -313,7 +320,7 @@ impl Whole<'_> {
                 return Err(Finding::new(Reason::BlobMismatch).compared(expected, found));
             }
         }
-        let signer = wanted.keys().iter().enumerate().find_map(|(nth, trusted)| {
+        let signer = wanted.keys.iter().enumerate().find_map(|(nth, trusted)| {
             let scheme = if self.pure.contains(&first_key.saturating_add(nth)) {
                 Scheme::Ed25519
             } else {
@@ -323,7 +330,7 @@ impl Whole<'_> {
             Some((trusted, scheme))
         });
         let Some((trusted, scheme)) = signer else {
-            return Err(unknown_signer(signature, wanted.keys()));
+            return Err(unknown_signer(signature, &wanted.keys));
         };
         self.counts(trusted, scheme, wanted).map_err(|mut finding| {
             finding.key = Some(trusted.name().to_owned());
@@ -347,20 +354,15 @@ impl Whole<'_> {
     }
 
     /// Everything that must hold beside the signature itself.
-    fn counts(
-        &self,
-        trusted: &TrustedKey,
-        scheme: Scheme,
-        wanted: &SignatureRequirement,
-    ) -> Result<(), Finding> {
+    fn counts(&self, trusted: &TrustedKey, scheme: Scheme, wanted: &Terms) -> Result<(), Finding> {
         if !trusted.allows(scheme) {
             return Err(Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code()));
         }
-        if let Some((name, value)) = wanted.wanted_annotations().first_key_value() {
+        if let Some((name, value)) = wanted.annotations.first_key_value() {
             let found = "the signature of a blob, which has no annotations";
             return Err(Finding::new(Reason::AnnotationMissing).compared(format!("{name}={value}"), found));
         }
-        if *wanted.wanted_name() != SignedFor::Any {
+        if wanted.signed_for != SignedFor::Any {
             return Err(Finding::new(Reason::SignedForMismatch).found("no name"));
         }
         self.verifier.key_counts(trusted, self.now)

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Reason;
 use crate::candidate::{Origin, Unreadable};
 use crate::limits::FINDING_TEXT_BYTES;
+use crate::policy::TrustedKey;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,13 @@ impl Finding {
     #[must_use]
     pub fn found(mut self, found: impl Into<String>) -> Self {
         self.found = Some(shown(found.into()));
+        self
+    }
+
+    /// The same finding about what this key signed.
+    #[must_use]
+    pub(super) fn by(mut self, key: &TrustedKey) -> Self {
+        self.key = Some(key.name().to_owned());
         self
     }
 

@@ -2,32 +2,56 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Finding, ImageSignature, Proof, Reason, Subject, Verified, Verifier};
+use super::{Attestation, Finding, ImageSignature, Proof, Reason, Subject, Verified, Verifier};
 use crate::candidate::{Candidate, Evidence, Format, Signed};
 use crate::digest::Digest;
+use crate::dsse::Envelope;
 use crate::key::{KeyId, Prehashed, Scheme};
 use crate::limits::SIGNATURE_CHECKS;
 use crate::media_type::IN_TOTO;
-use crate::policy::{Policy, RepositoryGlob, SignatureRequirement, SignedFor, TrustedKey};
-use crate::reference::ImageRef;
+use crate::policy::{Policy, RepositoryGlob, SignatureRequirement, SignedFor, Terms, TrustedKey};
+use crate::reference::{ImageRef, Repository};
 use crate::simple_signing::{self, SimpleSigning};
 use crate::statement::{COSIGN_SIGN, Statement, StatementError};
 
 /// Judges one image. Signatures are checked once, whatever number of requirements asks for them.
 pub(super) struct Judge<'a> {
-    verifier: &'a Verifier,
-    subject: &'a Subject,
-    evidence: &'a Evidence,
-    policy: &'a Policy,
-    now: Timestamp,
+    pub(super) verifier: &'a Verifier,
+    pub(super) about: About<'a>,
+    pub(super) evidence: &'a Evidence,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
     checked: HashMap<(usize, usize, KeyId), Option<Scheme>>,
     checks: usize,
-    left_out: bool,
+    pub(super) left_out: bool,
+}
+
+/// What is judged, by the digests that it has.
+pub(super) struct About<'a> {
+    /// Its own digests: of a blob, by several algorithms.
+    pub(super) own: Vec<&'a Digest>,
+    /// Those and the digests of the indexes through which it was reached.
+    pub(super) covered: Vec<&'a Digest>,
+    /// The name that it goes by, if it has one.
+    pub(super) repository: Option<&'a Repository>,
+    /// Whether it is a blob: no image signature is about one (rule S3).
+    pub(super) blob: bool,
+}
+
+impl<'a> From<&'a Subject> for About<'a> {
+    fn from(subject: &'a Subject) -> Self {
+        Self {
+            own: vec![subject.pinned().digest()],
+            covered: subject.covered_by(),
+            repository: subject.pinned().repository(),
+            blob: false,
+        }
+    }
 }
 
 /// Who made a signature.
@@ -38,6 +62,13 @@ enum SignedBy<'k> {
     Nobody,
     /// None of those that could still be tried: the number of checks is spent.
     Unknown,
+}
+
+/// A signature that a trusted key made.
+pub(super) struct Signer<'a, 'k> {
+    pub(super) trusted: &'k TrustedKey,
+    pub(super) scheme: Scheme,
+    pub(super) signature: &'a [u8],
 }
 
 /// What a candidate's signatures are over, hashed once for all of them and all keys: a bundle may be large, and have
@@ -92,10 +123,11 @@ impl<'a> Message<'a> {
 pub(super) struct Judged {
     pub(super) met: bool,
     pub(super) counted: usize,
-    pub(super) accepted: Vec<Verified<ImageSignature>>,
+    pub(super) signatures: Vec<Verified<ImageSignature>>,
+    pub(super) attestations: Vec<Verified<Attestation>>,
     pub(super) findings: Vec<Finding>,
-    /// Whether there were more signatures than could be checked.
-    pub(super) left_out: bool,
+    /// Whether something that could not be read, or not be checked any more, might have met it.
+    pub(super) open: bool,
 }
 
 /// The signed content of a candidate, read after its signature was verified.
@@ -103,18 +135,18 @@ struct Content {
     kind: String,
     digest: Digest,
     name: Option<String>,
-    annotations: std::collections::BTreeMap<String, Value>,
+    annotations: BTreeMap<String, Value>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(
         verifier: &'a Verifier,
-        subject: &'a Subject,
+        about: About<'a>,
         evidence: &'a Evidence,
         policy: &'a Policy,
         now: Timestamp,
     ) -> Self {
-        Self { verifier, subject, evidence, policy, now, checked: HashMap::new(), checks: 0, left_out: false }
+        Self { verifier, about, evidence, policy, now, checked: HashMap::new(), checks: 0, left_out: false }
     }
 
     /// A finding if a signature was left out because the checks for one image were spent (rule L5).
@@ -129,7 +161,9 @@ impl<'a> Judge<'a> {
         let mut accepted = Vec::new();
         let mut findings = Vec::new();
         let mut left_out = false;
-        for (at, candidate) in evidence.candidates.iter().enumerate() {
+        let relevant =
+            || evidence.candidates.iter().enumerate().filter(|(_, candidate)| candidate.could_sign());
+        for (at, candidate) in relevant() {
             for mut finding in self.candidate(at, candidate, wanted, &mut accepted, &mut left_out) {
                 finding.requirement = Some(requirement);
                 finding.origin = Some(candidate.origin().clone());
@@ -139,6 +173,8 @@ impl<'a> Judge<'a> {
         // Rule S2: distinct keys, never signatures.
         let counted = accepted.iter().map(|signature| signature.key).collect::<BTreeSet<_>>().len();
         let met = counted >= wanted.wanted();
+        // Something that could not be read might have met the requirement: then nobody may say that nothing is there.
+        let missed = evidence.unreadable.iter().any(|unreadable| unreadable.could_sign(wanted.formats()));
         if !met {
             if counted > 0 {
                 let mut finding = Finding::new(Reason::ThresholdNotMet).compared(
@@ -147,74 +183,83 @@ impl<'a> Judge<'a> {
                 );
                 finding.requirement = Some(requirement);
                 findings.push(finding);
-            } else if evidence.candidates.is_empty() && !self.may_have_missed(wanted) {
+            } else if relevant().next().is_none() && !missed {
                 let mut finding = Finding::new(Reason::NoSignature).compared(wanted_words(wanted), "nothing");
                 finding.requirement = Some(requirement);
                 findings.push(finding);
             }
         }
         self.left_out |= left_out;
-        Judged { met, counted, accepted, findings, left_out }
-    }
-
-    /// Whether something that could not be read might have met the requirement: then nobody may say that nothing is
-    /// there.
-    fn may_have_missed(&self, wanted: &SignatureRequirement) -> bool {
-        self.evidence.unreadable.iter().any(|unreadable| super::could_meet(unreadable, wanted.formats()))
+        Judged {
+            met,
+            counted,
+            signatures: accepted,
+            attestations: Vec::new(),
+            findings,
+            open: left_out || missed,
+        }
     }
 
     /// Holds one candidate against the whole requirement (rule S1). One finding for each of its signatures.
     fn candidate(
         &mut self,
         at: usize,
-        candidate: &Candidate,
+        candidate: &'a Candidate,
         wanted: &SignatureRequirement,
         accepted: &mut Vec<Verified<ImageSignature>>,
         left_out: &mut bool,
     ) -> Vec<Finding> {
+        let signers = self.signers(at, candidate, wanted.terms(), left_out);
+        let judged = signers.into_iter().map(|signer| {
+            let signer = signer?;
+            let signature =
+                self.accept(candidate, &signer, wanted).map_err(|finding| finding.by(signer.trusted))?;
+            accepted.push(signature);
+            Ok(Finding::new(Reason::Accepted).by(signer.trusted))
+        });
+        judged.map(|judged: Result<Finding, Finding>| judged.unwrap_or_else(|finding| finding)).collect()
+    }
+
+    /// Who made each of a candidate's signatures, or why it does not come to that. Those for which no check is left are
+    /// not among them.
+    pub(super) fn signers<'k>(
+        &mut self,
+        at: usize,
+        candidate: &'a Candidate,
+        terms: &'k Terms,
+        left_out: &mut bool,
+    ) -> Vec<Result<Signer<'a, 'k>, Finding>> {
         if let Some(rejection) = candidate.rejection() {
-            return vec![Finding::new(rejection.reason).found(rejection.found.clone())];
+            return vec![Err(Finding::new(rejection.reason).found(rejection.found.clone()))];
         }
         let format = candidate.format();
-        if !wanted.formats().contains(&format) {
-            return vec![format_excluded(wanted, format)];
+        if !terms.formats.contains(&format) {
+            return vec![Err(format_excluded(&terms.formats, format))];
         }
         let Some(signed) = candidate.signed() else { return Vec::new() };
         let (signatures, hint) = match signed {
             Signed::Legacy { signature, .. } => (vec![signature.as_slice()], None),
-            Signed::Envelope { envelope, hint } => {
+            Signed::Envelope { envelope, hint, .. } => {
                 let all = envelope.signatures().iter().map(|signature| signature.signature.as_slice());
                 (all.collect(), hint.as_deref())
             }
         };
-        let mut findings = Vec::new();
-        let message = Message::new(signed, wanted.keys());
+        let message = Message::new(signed, &terms.keys);
+        let mut signers = Vec::new();
         for (nth, signature) in signatures.into_iter().enumerate() {
-            let (trusted, scheme) = match self.signer((at, nth), &message, signature, wanted.keys()) {
-                SignedBy::Key(trusted, scheme) => (trusted, scheme),
-                SignedBy::Nobody => {
-                    findings.push(unknown_signer(hint, wanted.keys()));
-                    continue;
+            match self.signer((at, nth), &message, signature, &terms.keys) {
+                SignedBy::Key(trusted, scheme) if trusted.allows(scheme) => {
+                    signers.push(Ok(Signer { trusted, scheme, signature }));
                 }
-                SignedBy::Unknown => {
-                    *left_out = true;
-                    continue;
+                SignedBy::Key(trusted, scheme) => {
+                    let finding = Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code());
+                    signers.push(Err(finding.by(trusted)));
                 }
-            };
-            match self.accept(candidate, format, trusted, scheme, signature, wanted) {
-                Ok(signature) => {
-                    let mut finding = Finding::new(Reason::Accepted);
-                    finding.key = Some(trusted.name().to_owned());
-                    accepted.push(signature);
-                    findings.push(finding);
-                }
-                Err(mut finding) => {
-                    finding.key = Some(trusted.name().to_owned());
-                    findings.push(finding);
-                }
+                SignedBy::Nobody => signers.push(Err(unknown_signer(hint, &terms.keys))),
+                SignedBy::Unknown => *left_out = true,
             }
         }
-        findings
+        signers
     }
 
     /// The trusted key that made a signature, and by which scheme. The envelope's own hints choose nothing.
@@ -254,31 +299,28 @@ impl<'a> Judge<'a> {
     fn accept(
         &self,
         candidate: &Candidate,
-        format: Format,
-        trusted: &TrustedKey,
-        scheme: Scheme,
-        signature: &[u8],
+        signer: &Signer<'_, '_>,
         wanted: &SignatureRequirement,
     ) -> Result<Verified<ImageSignature>, Finding> {
-        if !trusted.allows(scheme) {
-            return Err(Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code()));
+        if self.about.blob {
+            return Err(Finding::new(Reason::NotASignature).found("what is signed beside a blob"));
         }
         let (content, payload) = self.content(candidate)?;
-        annotations(&content, wanted)?;
-        self.name(&content, wanted.wanted_name())?;
-        self.verifier.key_counts(trusted, self.now)?;
+        annotations(&content.annotations, wanted.wanted_annotations())?;
+        self.name(content.name.as_deref(), wanted.wanted_name())?;
+        self.verifier.key_counts(signer.trusted, self.now)?;
         let signature = ImageSignature {
-            format,
+            format: candidate.format(),
             origin: candidate.origin().clone(),
             digest: content.digest,
             name: content.name,
             kind: content.kind,
             annotations: content.annotations,
-            key_name: trusted.name().to_owned(),
-            key: trusted.key().id(),
-            scheme,
+            key_name: signer.trusted.name().to_owned(),
+            key: signer.trusted.key().id(),
+            scheme: signer.scheme,
             payload,
-            signature: signature.to_vec(),
+            signature: signer.signature.to_vec(),
         };
         let proof = Proof { keys: vec![signature.key], policy: self.policy.digest(), at: self.now };
         Ok(Verified::assertion(signature, proof))
@@ -298,8 +340,8 @@ impl<'a> Judge<'a> {
                         Finding::new(Reason::PayloadTypeMismatch).compared(simple_signing::TYPE, read.kind)
                     );
                 }
-                if !self.subject.covered_by().contains(&&read.digest) {
-                    return Err(self.other_subject(&[read.digest]));
+                if !self.about.covered.contains(&&read.digest) {
+                    return Err(other_subject(&self.about.covered, &[read.digest]));
                 }
                 let content = Content {
                     kind: read.kind,
@@ -310,29 +352,13 @@ impl<'a> Judge<'a> {
                 Ok((content, payload.clone()))
             }
             Some(Signed::Envelope { envelope, .. }) => {
-                if envelope.payload_type() != IN_TOTO {
-                    return Err(
-                        Finding::new(Reason::PayloadTypeMismatch).compared(IN_TOTO, envelope.payload_type())
-                    );
-                }
-                let statement = Statement::parse(envelope.payload()).map_err(|error| {
-                    let reason = match &error {
-                        StatementError::Json(json) => Reason::of_json(json, Reason::MalformedPayload),
-                        _ => Reason::MalformedPayload,
-                    };
-                    Finding::new(reason).found(error.to_string())
-                })?;
+                let statement = statement(envelope)?;
                 if statement.predicate_type != COSIGN_SIGN {
                     return Err(Finding::new(Reason::PredicateTypeMismatch)
                         .compared(COSIGN_SIGN, statement.predicate_type));
                 }
-                let Some((subject, digest)) = statement.subject_with(&self.subject.covered_by()) else {
-                    let digests: Vec<_> = statement
-                        .subjects
-                        .iter()
-                        .flat_map(|subject| subject.digests.iter().copied())
-                        .collect();
-                    return Err(self.other_subject(&digests));
+                let Some((subject, digest)) = statement.subject_with(&self.about.covered) else {
+                    return Err(other_subject(&self.about.covered, &statement.digests()));
                 };
                 let content = Content {
                     kind: statement.predicate_type.clone(),
@@ -345,31 +371,14 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn other_subject(&self, signed: &[Digest]) -> Finding {
-        /// Digests that a finding shows at most.
-        const SHOWN: usize = 4;
-        let mut found: Vec<_> = signed.iter().take(SHOWN).map(Digest::to_string).collect();
-        if signed.len() > SHOWN {
-            found.push(format!("and {} more", signed.len().saturating_sub(SHOWN)));
-        }
-        if found.is_empty() {
-            found.push("no SHA-256 or SHA-512 digest".to_owned());
-        }
-        let expected: Vec<_> = self.subject.covered_by().into_iter().map(Digest::to_string).collect();
-        Finding::new(Reason::SubjectMismatch).compared(expected.join(" or "), found.join(", "))
-    }
-
     /// Rule S9: the name binds only where asked, and a signature without a name matches only `any`.
-    fn name(&self, content: &Content, wanted: &SignedFor) -> Result<(), Finding> {
-        let signed = content
-            .name
-            .as_deref()
-            .and_then(|name| name.parse::<ImageRef>().ok())
-            .map(|name| name.repository().clone());
+    pub(super) fn name(&self, name: Option<&str>, wanted: &SignedFor) -> Result<(), Finding> {
+        let signed =
+            name.and_then(|name| name.parse::<ImageRef>().ok()).map(|name| name.repository().clone());
         let (holds, expected) = match wanted {
             SignedFor::Any => return Ok(()),
             SignedFor::Same => {
-                let own = self.subject.pinned().repository();
+                let own = self.about.repository;
                 let expected = own
                     .map_or_else(|| "the name of the image, which has none".to_owned(), ToString::to_string);
                 (own.is_some() && own == signed.as_ref(), expected)
@@ -382,17 +391,49 @@ impl<'a> Judge<'a> {
         if holds {
             Ok(())
         } else {
-            let found = content.name.clone().unwrap_or_else(|| "no name".to_owned());
+            let found = name.unwrap_or("no name");
             Err(Finding::new(Reason::SignedForMismatch).compared(expected, found))
         }
     }
 }
 
+/// Reads the statement in an envelope whose signature was verified.
+pub(super) fn statement(envelope: &Envelope) -> Result<Statement, Finding> {
+    if envelope.payload_type() != IN_TOTO {
+        return Err(Finding::new(Reason::PayloadTypeMismatch).compared(IN_TOTO, envelope.payload_type()));
+    }
+    Statement::parse(envelope.payload()).map_err(|error| {
+        let reason = match &error {
+            StatementError::Json(json) => Reason::of_json(json, Reason::MalformedPayload),
+            _ => Reason::MalformedPayload,
+        };
+        Finding::new(reason).found(error.to_string())
+    })
+}
+
+/// What was signed is about `signed`, and not about any of `expected`.
+pub(super) fn other_subject(expected: &[&Digest], signed: &[Digest]) -> Finding {
+    /// Digests that a finding shows at most.
+    const SHOWN: usize = 4;
+    let mut found: Vec<_> = signed.iter().take(SHOWN).map(Digest::to_string).collect();
+    if signed.len() > SHOWN {
+        found.push(format!("and {} more", signed.len().saturating_sub(SHOWN)));
+    }
+    if found.is_empty() {
+        found.push("no SHA-256 or SHA-512 digest".to_owned());
+    }
+    let expected: Vec<_> = expected.iter().map(ToString::to_string).collect();
+    Finding::new(Reason::SubjectMismatch).compared(expected.join(" or "), found.join(", "))
+}
+
 /// Rule S4: only what is signed, only strings, all of them.
-fn annotations(content: &Content, wanted: &SignatureRequirement) -> Result<(), Finding> {
-    for (name, value) in wanted.wanted_annotations() {
+pub(super) fn annotations(
+    signed: &BTreeMap<String, Value>,
+    wanted: &BTreeMap<String, String>,
+) -> Result<(), Finding> {
+    for (name, value) in wanted {
         let expected = format!("{name}={value}");
-        match content.annotations.get(name) {
+        match signed.get(name) {
             None => {
                 return Err(Finding::new(Reason::AnnotationMissing).compared(expected, "no such annotation"));
             }
@@ -408,15 +449,15 @@ fn annotations(content: &Content, wanted: &SignatureRequirement) -> Result<(), F
 }
 
 fn wanted_words(wanted: &SignatureRequirement) -> String {
-    format!("a signature ({})", formats(wanted))
+    format!("a signature ({})", formats(wanted.formats()))
 }
 
-pub(super) fn format_excluded(wanted: &SignatureRequirement, found: Format) -> Finding {
+pub(super) fn format_excluded(wanted: &[Format], found: Format) -> Finding {
     Finding::new(Reason::FormatExcluded).compared(formats(wanted), found.name())
 }
 
-fn formats(wanted: &SignatureRequirement) -> String {
-    wanted.formats().iter().map(|format| format.name()).collect::<Vec<_>>().join(" or ")
+pub(super) fn formats(wanted: &[Format]) -> String {
+    wanted.iter().map(|format| format.name()).collect::<Vec<_>>().join(" or ")
 }
 
 /// No trusted key made the signature. A bundle's hint says whether another key claims to have made it: that

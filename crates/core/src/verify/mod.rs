@@ -4,7 +4,9 @@
 //! of findings. Each check has its rule's number beside it (docs/verification.md explains them). Nothing here
 //! reads a payload before a signature over its original bytes was verified.
 
+mod attestation;
 mod blob;
+mod blob_attestation;
 mod finding;
 mod image;
 mod platforms;
@@ -15,7 +17,9 @@ mod verified;
 
 use jiff::Timestamp;
 
+pub use attestation::Attestation;
 pub use blob::{Blob, BlobSignature, BlobSignatureError};
+pub use blob_attestation::attestation_file;
 pub use finding::Finding;
 pub use platforms::PlatformVerdict;
 pub use reason::Reason;
@@ -23,11 +27,12 @@ pub use standing::{StandingStatement, statements_by};
 pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_SCHEMA, Verdict};
 pub use verified::{ImageSignature, Proof, Verified};
 
-use crate::candidate::{Evidence, Unreadable};
+use self::image::{About, Judge};
+use crate::candidate::Evidence;
 use crate::digest::Digest;
 use crate::key::example;
 use crate::manifest::{ImageIndex, Manifest, ManifestError};
-use crate::policy::{Policy, Requirement, TrustedKey};
+use crate::policy::{Policy, Requirement, SignedFor, TrustedKey};
 use crate::reference::PinnedRef;
 
 /// Judges evidence. Choices that hold for a whole deployment are made here; what must hold for an image is the
@@ -52,58 +57,56 @@ impl Verifier {
 
     /// Judges an image by what was found beside it, and beside the indexes through which it was reached.
     pub fn verify(&self, subject: &Subject, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Verdict {
-        let mut judged = image::Judge::new(self, subject, evidence, policy, now);
+        let whole = self.judge(About::from(subject), evidence, policy, now);
+        let signed = whole.signed.then(|| (subject.pinned.clone(), policy.digest()));
+        let (name, digest) = (subject.pinned.to_string(), subject.pinned.digest());
+        let mut verdict = whole.verdict(subject.pinned.clone(), name, digest, policy, now);
+        verdict.report_mut().signed = signed;
+        verdict
+    }
+
+    /// Holds the evidence against every requirement of the policy.
+    fn judge(&self, about: About<'_>, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Whole {
+        let mut judge = Judge::new(self, about, evidence, policy, now);
         let mut findings: Vec<Finding> = Vec::new();
         let mut requirements = Vec::new();
-        let mut signatures = Vec::new();
+        let (mut signatures, mut attestations) = (Vec::new(), Vec::new());
         let mut undecidable = true;
         for (at, requirement) in policy.requirements().iter().enumerate() {
-            let Requirement::Signature(wanted) = requirement;
-            let result = judged.signatures(at, wanted);
+            let result = match requirement {
+                Requirement::Signature(wanted) => judge.signatures(at, wanted),
+                Requirement::Attestation(wanted) => judge.attestations(at, wanted),
+            };
             requirements.push(RequirementReport {
                 wanted: requirement.describe(),
                 met: result.met,
                 counted: result.counted,
-                threshold: wanted.wanted(),
+                threshold: requirement.terms().wanted(),
             });
             // Rule V1: what is unreadable does not undo a met requirement, but could have met an unmet one.
             // One that nothing unreadable could meet is enough to refuse, whatever becomes of the others.
-            undecidable &= result.met
-                || result.left_out
-                || evidence.unreadable.iter().any(|unreadable| could_meet(unreadable, wanted.formats()));
+            undecidable &= result.met || result.open;
             findings.extend(result.findings);
-            signatures.extend(result.accepted);
+            signatures.extend(result.signatures);
+            attestations.extend(result.attestations);
         }
         findings.extend(evidence.unreadable.iter().map(Finding::unreadable));
-        findings.extend(judged.budget_finding());
-        let met = requirements.iter().all(|requirement| requirement.met);
-        let signed_names = policy.requirements().iter().all(|requirement| {
-            let Requirement::Signature(wanted) = requirement;
-            *wanted.wanted_name() != crate::policy::SignedFor::Any
-        });
-        let mut unchecked = vec!["transparency-log"];
-        if !signed_names {
-            unchecked.push("signed-name");
-        }
-        let report = Report {
-            subject: subject.pinned.to_string(),
-            digest: *subject.pinned.digest(),
-            policy: policy.name().to_owned(),
-            policy_digest: policy.digest(),
-            at: now,
-            requirements,
-            findings,
-            unchecked,
-        };
-        if met {
-            let proof = proof(&signatures, policy, now);
-            let basis = Basis::Verified(Verified::assertion(subject.pinned.clone(), proof));
-            Verdict::Admit(Box::new(Admission { basis, signatures, report }))
+        findings.extend(judge.budget_finding());
+        let outcome = if requirements.iter().all(|requirement| requirement.met) {
+            Outcome::Admit
         } else if undecidable {
-            Verdict::Undecided(Box::new(report))
+            Outcome::Undecided
         } else {
-            Verdict::Refuse(Box::new(report))
-        }
+            Outcome::Refuse
+        };
+        let mut of_signatures = policy
+            .requirements()
+            .iter()
+            .zip(&requirements)
+            .filter(|(requirement, _)| matches!(requirement, Requirement::Signature(_)))
+            .peekable();
+        let signed = of_signatures.peek().is_some() && of_signatures.all(|(_, report)| report.met);
+        Whole { outcome, requirements, findings, signatures, attestations, signed }
     }
 
     /// Whether the key counts at `now`, by its validity, its revocation and the example keys' exception.
@@ -130,12 +133,68 @@ impl Verifier {
     }
 }
 
-fn could_meet(unreadable: &Unreadable, formats: &[crate::candidate::Format]) -> bool {
-    unreadable.format.is_none_or(|format| formats.contains(&format))
+/// All requirements of a policy, judged.
+struct Whole {
+    outcome: Outcome,
+    requirements: Vec<RequirementReport>,
+    findings: Vec<Finding>,
+    signatures: Vec<Verified<ImageSignature>>,
+    attestations: Vec<Verified<Attestation>>,
+    /// Whether signatures are asked for, and every such requirement is met.
+    signed: bool,
 }
 
-fn proof(signatures: &[Verified<ImageSignature>], policy: &Policy, at: Timestamp) -> Proof {
+impl Whole {
+    fn verdict<T>(
+        self,
+        judged: T,
+        subject: String,
+        digest: &Digest,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Verdict<T> {
+        let report = Report {
+            subject,
+            digest: *digest,
+            policy: policy.name().to_owned(),
+            policy_digest: policy.digest(),
+            at: now,
+            requirements: self.requirements,
+            findings: self.findings,
+            unchecked: unchecked(policy),
+            signed: None,
+        };
+        match self.outcome {
+            Outcome::Admit => {
+                let proof = proof(&self.signatures, &self.attestations, policy, now);
+                let basis = Basis::Verified(Verified::assertion(judged, proof));
+                let (signatures, attestations) = (self.signatures, self.attestations);
+                Verdict::Admit(Box::new(Admission { basis, signatures, attestations, report }))
+            }
+            Outcome::Undecided => Verdict::Undecided(Box::new(report)),
+            Outcome::Refuse => Verdict::Refuse(Box::new(report)),
+        }
+    }
+}
+
+/// What no requirement of the policy looks at.
+fn unchecked(policy: &Policy) -> Vec<&'static str> {
+    let names = policy.requirements().iter().all(|wanted| wanted.terms().signed_for != SignedFor::Any);
+    let mut unchecked = vec!["transparency-log"];
+    if !names {
+        unchecked.push("signed-name");
+    }
+    unchecked
+}
+
+fn proof(
+    signatures: &[Verified<ImageSignature>],
+    attestations: &[Verified<Attestation>],
+    policy: &Policy,
+    at: Timestamp,
+) -> Proof {
     let mut keys: Vec<_> = signatures.iter().map(|signature| signature.key).collect();
+    keys.extend(attestations.iter().map(|attestation| attestation.key));
     keys.sort_unstable();
     keys.dedup();
     Proof { keys, policy: policy.digest(), at }

@@ -33,7 +33,7 @@ impl Verifier {
     ///
     /// `own` is the verdict over the index itself, `index` its bytes. All verdicts must be by `policy`. A descriptor
     /// without a verdict refuses, but for a build attestation: `unknown/unknown` as platform, in an index that is
-    /// itself admitted. Where a descriptor has several verdicts, each of them must admit it.
+    /// itself admitted, or whose signatures are what the policy asks for. Where a descriptor has several verdicts, each of them must admit it.
     pub fn combine(
         &self,
         subject: &Subject,
@@ -51,17 +51,30 @@ impl Verifier {
                 .is_some_and(|verified| **verified == *pinned && verified.proof().policy == policy_digest)
         };
         let index_admitted = admits(own, subject.pinned());
+        // Rule P4: signatures on the index vouch for what it lists, whatever is attested about it.
+        let index_signed = own
+            .report()
+            .signed
+            .as_ref()
+            .is_some_and(|(pinned, policy)| pinned == subject.pinned() && *policy == policy_digest);
         let index_undecided =
             matches!(own, Verdict::Undecided(_)) && own.report().policy_digest == policy_digest;
         let mut findings = own.report().findings.clone();
         let mut signatures = own.signatures().to_vec();
+        let mut attestations = own.attestations().to_vec();
         let (mut refused, mut undecided) = (false, false);
         let mut worst = Worst::default();
+        let mut passed_over = 0_usize;
         let mut seen = BTreeSet::new();
         for descriptor in &index.manifests {
             let build_attestation = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
             if build_attestation && index_admitted {
                 worst.take(Some(own));
+                passed_over = passed_over.saturating_add(1);
+                continue;
+            }
+            if build_attestation && index_signed {
+                passed_over = passed_over.saturating_add(1);
                 continue;
             }
             let child = subject.listed(&index, &descriptor.digest)?;
@@ -82,6 +95,7 @@ impl Verifier {
                 if admits(verdict, child.pinned()) {
                     if first_time {
                         signatures.extend(verdict.signatures().iter().cloned());
+                        attestations.extend(verdict.attestations().iter().cloned());
                     }
                     continue;
                 }
@@ -102,7 +116,9 @@ impl Verifier {
                 }
             }
         }
-        if index.manifests.is_empty() && !index_admitted {
+        // Nothing was judged but the index itself: it has to hold alone.
+        let alone = index.manifests.len() == passed_over;
+        if alone && !index_admitted {
             findings.push(missing("an index without images"));
             if index_undecided {
                 undecided = true;
@@ -110,7 +126,7 @@ impl Verifier {
                 refused = true;
             }
         }
-        if index.manifests.is_empty() {
+        if alone {
             worst.take(Some(own));
         }
         let report = Report { findings, requirements: worst.over(own.report()), ..own.report().clone() };
@@ -119,9 +135,9 @@ impl Verifier {
         } else if undecided {
             Verdict::Undecided(Box::new(report))
         } else {
-            let proof = proof(&signatures, policy, report.at);
+            let proof = proof(&signatures, &attestations, policy, report.at);
             let basis = Basis::Verified(Verified::assertion(subject.pinned().clone(), proof));
-            Verdict::Admit(Box::new(Admission { basis, signatures, report }))
+            Verdict::Admit(Box::new(Admission { basis, signatures, attestations, report }))
         })
     }
 }

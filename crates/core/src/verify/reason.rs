@@ -9,10 +9,14 @@ use crate::json::JsonError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Nothing is attached that could be a signature.
+    /// Nothing is attached that could be a signature of the image.
     NoSignature,
+    /// Nothing is attached that could be an attestation.
+    NoAttestation,
     /// The object is of another kind than a signature of an image.
     NotASignature,
+    /// The object is of another kind than an attestation.
+    NotAnAttestation,
     /// Only another format was asked for (rule L4).
     FormatExcluded,
     /// The version or media type is none that we know (rule L3).
@@ -49,12 +53,20 @@ pub enum Reason {
     PayloadTypeMismatch,
     /// The signature holds, and the payload does not parse.
     MalformedPayload,
-    /// The signature holds, and the payload is an attestation or of another type, no image signature (rule S3).
+    /// The signature holds, and the statement is an image signature, no attestation (rule S3).
+    ImageSignature,
+    /// The signature holds, and the statement is of another type than was asked for: an attestation is no image signature
+    /// (rule S3), nor one of another type.
     PredicateTypeMismatch,
     /// The signature holds, for another image.
     SubjectMismatch,
+    /// The attestation is about the index that lists the image, or stands beside it, and the requirement does not say
+    /// `inherit` (rule P3).
+    NotInherited,
     /// The blob is another one than the bundle's digest names.
     BlobMismatch,
+    /// A newer statement stands beside it, which is judged in its place (rule N1).
+    Superseded,
     /// The signature holds, and an annotation that was asked for is not signed (rule S4).
     AnnotationMissing,
     /// The signature holds, and an annotation has another value than was asked for.
@@ -67,6 +79,12 @@ pub enum Reason {
     KeyExpired,
     /// The key was revoked.
     KeyRevoked,
+    /// The signed predicate says no time that can be read (rule N2).
+    TimeMissing,
+    /// The signed predicate says a time that is still to come (rule N2).
+    TimeAhead,
+    /// The signed predicate's time is too long ago.
+    TooOld,
     /// Fewer distinct keys have signed than the threshold asks for (rule S2).
     ThresholdNotMet,
     /// A platform's image of an index was not judged, or not admitted (rule P4).
@@ -82,7 +100,9 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NoSignature => "no-signature",
+            Self::NoAttestation => "no-attestation",
             Self::NotASignature => "not-a-signature",
+            Self::NotAnAttestation => "not-an-attestation",
             Self::FormatExcluded => "format-excluded",
             Self::UnknownVersion => "unknown-version",
             Self::LimitExceeded => "limit-exceeded",
@@ -101,8 +121,10 @@ impl Reason {
             Self::ExampleKey => "example-key",
             Self::PayloadTypeMismatch => "payload-type-mismatch",
             Self::MalformedPayload => "malformed-payload",
+            Self::ImageSignature => "image-signature",
             Self::PredicateTypeMismatch => "predicate-type-mismatch",
             Self::SubjectMismatch => "subject-mismatch",
+            Self::NotInherited => "not-inherited",
             Self::BlobMismatch => "blob-mismatch",
             Self::AnnotationMissing => "annotation-missing",
             Self::AnnotationMismatch => "annotation-mismatch",
@@ -110,6 +132,10 @@ impl Reason {
             Self::KeyNotYetValid => "key-not-yet-valid",
             Self::KeyExpired => "key-expired",
             Self::KeyRevoked => "key-revoked",
+            Self::Superseded => "superseded",
+            Self::TimeMissing => "time-missing",
+            Self::TimeAhead => "time-ahead",
+            Self::TooOld => "too-old",
             Self::ThresholdNotMet => "threshold-not-met",
             Self::PlatformNotAdmitted => "platform-not-admitted",
             Self::Unreadable => "unreadable",
@@ -123,7 +149,9 @@ impl Reason {
             Self::NoSignature => {
                 "nothing is attached to the image that could be its signature (attestations are none)"
             }
+            Self::NoAttestation => "nothing is attached that could be an attestation",
             Self::NotASignature => "the object found is no signature of an image",
+            Self::NotAnAttestation => "the object is of another kind than an attestation",
             Self::FormatExcluded => "the signature is stored in a format that --format leaves out",
             Self::UnknownVersion => "the object found is of a version that is not known",
             Self::LimitExceeded => "a limit on material from outside was passed",
@@ -153,8 +181,12 @@ impl Reason {
             Self::ExampleKey => "signed by one of waxseal's example keys, which everybody has",
             Self::PayloadTypeMismatch => "the signed payload is of another type",
             Self::MalformedPayload => "the signature holds, but the signed payload cannot be read",
-            Self::PredicateTypeMismatch => "the signed statement is no image signature",
+            Self::ImageSignature => "the signed statement is an image signature, which is no attestation",
+            Self::PredicateTypeMismatch => "the signed statement is of another type than was asked for",
             Self::SubjectMismatch => "the signature is for another image",
+            Self::NotInherited => {
+                "the attestation is about the index, and an attestation covers its own subject only"
+            }
             Self::BlobMismatch => "the bundle is for another blob",
             Self::AnnotationMissing => "an annotation that was asked for is not signed",
             Self::AnnotationMismatch => "a signed annotation has another value than was asked for",
@@ -162,6 +194,12 @@ impl Reason {
             Self::KeyNotYetValid => "the key is not valid yet",
             Self::KeyExpired => "the key is no longer valid",
             Self::KeyRevoked => "the key was revoked",
+            Self::Superseded => "a newer statement stands beside it and is judged in its place",
+            Self::TimeMissing => {
+                "the signed predicate says no time that can be read, so nobody knows whether it is the newest"
+            }
+            Self::TimeAhead => "the signed predicate says a time that is still to come",
+            Self::TooOld => "the signed predicate is older than was asked for",
             Self::ThresholdNotMet => "too few distinct keys have signed",
             Self::PlatformNotAdmitted => "an image of the index was not admitted",
             Self::Unreadable => "evidence could not be read",
@@ -180,7 +218,9 @@ impl Reason {
     /// Every reason, in order of nearness.
     pub const ALL: &'static [Self] = &[
         Self::NoSignature,
+        Self::NoAttestation,
         Self::NotASignature,
+        Self::NotAnAttestation,
         Self::FormatExcluded,
         Self::UnknownVersion,
         Self::LimitExceeded,
@@ -199,15 +239,21 @@ impl Reason {
         Self::ExampleKey,
         Self::PayloadTypeMismatch,
         Self::MalformedPayload,
+        Self::ImageSignature,
         Self::PredicateTypeMismatch,
         Self::SubjectMismatch,
+        Self::NotInherited,
         Self::BlobMismatch,
+        Self::Superseded,
         Self::AnnotationMissing,
         Self::AnnotationMismatch,
         Self::SignedForMismatch,
         Self::KeyNotYetValid,
         Self::KeyExpired,
         Self::KeyRevoked,
+        Self::TimeMissing,
+        Self::TimeAhead,
+        Self::TooOld,
         Self::ThresholdNotMet,
         Self::PlatformNotAdmitted,
         Self::Unreadable,

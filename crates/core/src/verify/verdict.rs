@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::finding::FindingJson;
-use super::{Finding, ImageSignature, Reason, Verified};
+use super::{Attestation, Finding, ImageSignature, Reason, Verified};
 use crate::digest::Digest;
 use crate::key::KeyId;
 use crate::reference::PinnedRef;
@@ -42,6 +42,8 @@ pub struct Admission<T> {
     pub basis: Basis<T>,
     /// The signatures that counted.
     pub signatures: Vec<Verified<ImageSignature>>,
+    /// The attestations that counted, once for each key that counted.
+    pub attestations: Vec<Verified<Attestation>>,
     /// What was found.
     pub report: Report,
 }
@@ -83,6 +85,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was not checked, by stable names: `transparency-log` (rule S10), `signed-name` (rule S9).
     pub unchecked: Vec<&'static str>,
+    /// The image and the digest of the policy, if signatures were asked for and every such requirement is met, whatever
+    /// becomes of the others (rule P4). Only the verifier sets it.
+    pub(super) signed: Option<(PinnedRef, Digest)>,
 }
 
 /// A requirement, and whether it is met.
@@ -117,6 +122,13 @@ impl<T> Verdict<T> {
         }
     }
 
+    pub(super) const fn report_mut(&mut self) -> &mut Report {
+        match self {
+            Self::Admit(admission) => &mut admission.report,
+            Self::Refuse(report) | Self::Undecided(report) => report,
+        }
+    }
+
     /// The verified subject, if it was admitted on verified evidence. Only this may be promoted, packed or
     /// counter-signed (rule V2).
     pub const fn verified(&self) -> Option<&Verified<T>> {
@@ -132,6 +144,14 @@ impl<T> Verdict<T> {
     pub fn signatures(&self) -> &[Verified<ImageSignature>] {
         match self {
             Self::Admit(admission) => &admission.signatures,
+            Self::Refuse(_) | Self::Undecided(_) => &[],
+        }
+    }
+
+    /// The attestations that counted, none unless it was admitted.
+    pub fn attestations(&self) -> &[Verified<Attestation>] {
+        match self {
+            Self::Admit(admission) => &admission.attestations,
             Self::Refuse(_) | Self::Undecided(_) => &[],
         }
     }
@@ -167,6 +187,7 @@ impl<T> Verdict<T> {
             time: report.at.to_string(),
             requirements: &report.requirements,
             signatures: self.signatures().iter().map(SignatureJson::from).collect(),
+            attestations: self.attestations().iter().map(AttestationJson::from).collect(),
             nearest_miss: self.nearest_miss().map(FindingJson::from),
             findings: report.findings.iter().map(FindingJson::from).collect(),
             unchecked: &report.unchecked,
@@ -211,6 +232,8 @@ struct Json<'a> {
     time: String,
     requirements: &'a [RequirementReport],
     signatures: Vec<SignatureJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attestations: Vec<AttestationJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_miss: Option<FindingJson<'a>>,
     findings: Vec<FindingJson<'a>>,
@@ -246,6 +269,40 @@ impl<'a> From<&'a Verified<ImageSignature>> for SignatureJson<'a> {
             algorithm: signature.scheme.code(),
             signed_for: signature.name.as_deref(),
             annotations: &signature.annotations,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttestationJson<'a> {
+    predicate_type: &'a str,
+    format: &'static str,
+    digest: &'a Digest,
+    statement: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<String>,
+    key: &'a KeyId,
+    key_name: &'a str,
+    algorithm: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_for: Option<&'a str>,
+    annotations: &'a std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl<'a> From<&'a Verified<Attestation>> for AttestationJson<'a> {
+    fn from(attestation: &'a Verified<Attestation>) -> Self {
+        Self {
+            predicate_type: attestation.predicate_type.as_str(),
+            format: attestation.format.name(),
+            digest: &attestation.digest,
+            statement: Digest::of(attestation.statement()),
+            finished: attestation.finished.map(|time| time.to_string()),
+            key: &attestation.key,
+            key_name: &attestation.key_name,
+            algorithm: attestation.scheme.code(),
+            signed_for: attestation.name.as_deref(),
+            annotations: &attestation.annotations,
         }
     }
 }

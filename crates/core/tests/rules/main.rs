@@ -12,6 +12,7 @@
     reason = "tests end at the line that found something"
 )]
 
+mod attestations;
 mod attesting;
 mod blobs;
 mod looking;

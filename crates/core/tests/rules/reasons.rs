@@ -2,13 +2,21 @@
 
 use waxseal_core::Reason;
 
+use crate::attestations::{kinds as attested, newest, subjects};
 use crate::signatures::{content, counting, kinds, names, schemes};
 use crate::{blobs, looking, make, platforms, time, verdict};
 
-/// A test that sees something refused for this reason; none for the two that are never a refusal's.
+/// A test that sees something refused for this reason; none for the three that are never a refusal's.
 fn test_of(reason: Reason) -> Option<fn()> {
     Some(match reason {
         Reason::NoSignature => verdict::v1_nothing_at_all_is_a_refusal_of_its_own,
+        Reason::NoAttestation => attested::l4_each_tag_has_its_own_kind,
+        Reason::NotAnAttestation => attested::s3_what_is_of_another_kind,
+        Reason::ImageSignature => attested::s3_a_signature_never_passes_as_an_attestation,
+        Reason::NotInherited => subjects::p3_an_attestation_about_the_index,
+        Reason::TimeMissing => newest::n2_a_statement_without_a_readable_time_fails,
+        Reason::TimeAhead => newest::n2_a_time_that_is_still_to_come_fails,
+        Reason::TooOld => newest::a_statement_has_a_greatest_age,
         Reason::NotASignature => kinds::s3_a_message_signature_signs_no_image,
         Reason::FormatExcluded => verdict::l4_only_the_wanted_format_counts,
         Reason::LimitExceeded => looking::l5_sizes_are_bounded,
@@ -38,7 +46,7 @@ fn test_of(reason: Reason) -> Option<fn()> {
         Reason::KeyRevoked => time::t1_a_key_no_longer_counts_at_the_moment_of_its_revocation,
         Reason::ThresholdNotMet => counting::s2_a_threshold_counts_keys_and_not_signatures,
         Reason::PlatformNotAdmitted => platforms::p4_all_images_must_be_admitted,
-        Reason::Unreadable | Reason::Accepted => return None,
+        Reason::Superseded | Reason::Unreadable | Reason::Accepted => return None,
         other => panic!("{other:?} has no test"),
     })
 }
@@ -47,7 +55,7 @@ fn test_of(reason: Reason) -> Option<fn()> {
 fn every_reason_is_seen_by_the_test_that_is_named_for_it() {
     for reason in Reason::ALL {
         let Some(test) = test_of(*reason) else {
-            assert!(matches!(reason, Reason::Unreadable | Reason::Accepted));
+            assert!(matches!(reason, Reason::Superseded | Reason::Unreadable | Reason::Accepted));
             continue;
         };
         assert!(make::reasons_of(test).contains(reason), "{reason:?}");

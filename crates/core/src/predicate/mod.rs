@@ -4,8 +4,12 @@
 //! the signed payload and nowhere else. A type is never the one of an image signature: a signature is no attestation,
 //! nor the other way round (rule S3).
 
+mod claims;
+
 use core::fmt;
 use core::str::FromStr;
+
+pub(crate) use claims::Claims;
 
 use crate::limits::PREDICATE_TYPE_BYTES;
 use crate::statement::COSIGN_SIGN;

@@ -1,0 +1,186 @@
+//! Attestations about the image.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::terms::{ResolvedTerms, Terms};
+use super::{PolicyError, SignedFor, TrustedKey};
+use crate::candidate::Format;
+use crate::predicate::{Claims, PredicateType};
+
+/// Attestations of some types about the image, by some keys.
+///
+/// Where a later statement can take an earlier one back (a scan, a VEX document, a verification summary), the newest of
+/// each scanner is judged, and it alone (rules N1 to N4); any one statement of another type is enough.
+#[derive(Clone, Debug)]
+pub struct AttestationRequirement {
+    types: Vec<PredicateType>,
+    terms: Terms,
+    inherit: bool,
+    max_age: Option<SignedDuration>,
+}
+
+impl AttestationRequirement {
+    /// An attestation of any one of `types` by any one of `keys`.
+    pub fn by(types: Vec<PredicateType>, keys: Vec<TrustedKey>) -> Result<Self, PolicyError> {
+        let mut types = types;
+        types.sort_unstable();
+        types.dedup();
+        if types.is_empty() {
+            return Err(PolicyError::NoType);
+        }
+        let requirement = Self { types, terms: Terms::by(keys)?, inherit: false, max_age: None };
+        if requirement.newest_counts() {
+            requirement.timed()?;
+        }
+        Ok(requirement)
+    }
+
+    /// Whether the statements of all types say their time.
+    fn timed(&self) -> Result<(), PolicyError> {
+        match self.types.iter().find(|one| !Claims::of(one).has_time()) {
+            Some(timeless) => Err(PolicyError::Timeless { predicate_type: timeless.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    /// At least this many distinct keys over one and the same statement, byte for byte (rule S2).
+    pub fn threshold(mut self, threshold: usize) -> Result<Self, PolicyError> {
+        self.terms = self.terms.threshold(threshold)?;
+        Ok(self)
+    }
+
+    /// Annotations that the subject must have in the signed statement, all of them (rule S4).
+    #[must_use]
+    pub fn annotations(mut self, annotations: BTreeMap<String, String>) -> Self {
+        self.terms.annotations = annotations;
+        self
+    }
+
+    /// The names that the subject may have in the signed statement (rule S9).
+    #[must_use]
+    pub fn signed_for(mut self, signed_for: SignedFor) -> Self {
+        self.terms.signed_for = signed_for;
+        self
+    }
+
+    /// Only this format counts. For a person at a command line: a policy file has no such word (rule L4).
+    #[must_use]
+    pub fn only(mut self, format: Format) -> Self {
+        self.terms.formats = vec![format];
+        self
+    }
+
+    /// An attestation about the index counts for the images that it lists. Without this, an attestation covers its own
+    /// subject and nothing else (rule P3).
+    #[must_use]
+    pub const fn inherit(mut self, inherit: bool) -> Self {
+        self.inherit = inherit;
+        self
+    }
+
+    /// The oldest that the statement may be, by the time that it has in its signed predicate.
+    pub fn max_age(mut self, max_age: SignedDuration) -> Result<Self, PolicyError> {
+        self.timed()?;
+        if max_age.is_negative() {
+            return Err(PolicyError::NegativeAge);
+        }
+        self.max_age = Some(max_age);
+        Ok(self)
+    }
+
+    /// The types that count, at least one, each once.
+    pub fn types(&self) -> &[PredicateType] {
+        &self.types
+    }
+
+    /// The keys, at least one, each once.
+    pub fn keys(&self) -> &[TrustedKey] {
+        &self.terms.keys
+    }
+
+    /// How many distinct keys must have signed one statement.
+    pub fn wanted(&self) -> usize {
+        self.terms.wanted()
+    }
+
+    /// The annotations that the subject must have.
+    pub fn wanted_annotations(&self) -> &BTreeMap<String, String> {
+        &self.terms.annotations
+    }
+
+    /// The names that the subject may have.
+    pub fn wanted_name(&self) -> &SignedFor {
+        &self.terms.signed_for
+    }
+
+    /// The formats that count.
+    pub fn formats(&self) -> &[Format] {
+        &self.terms.formats
+    }
+
+    /// Whether an attestation about the index counts too.
+    pub const fn inherits(&self) -> bool {
+        self.inherit
+    }
+
+    /// The oldest that the statement may be.
+    pub const fn oldest(&self) -> Option<SignedDuration> {
+        self.max_age
+    }
+
+    /// Whether the newest statement is judged, and it alone: if of one type a later statement takes an earlier one back,
+    /// then among all types here.
+    pub fn newest_counts(&self) -> bool {
+        self.types.iter().any(|one| Claims::of(one).can_be_taken_back())
+    }
+
+    pub(crate) const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The types in words: by their short names where they have one.
+    pub(crate) fn describe_types(&self) -> String {
+        let words =
+            |one: &PredicateType| one.short_name().map_or(one.as_str(), |name| name.as_str()).to_owned();
+        self.types.iter().map(words).collect::<Vec<_>>().join(" or ")
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let types = self.describe_types();
+        let mut text =
+            self.terms.describe(&format!("an attestation ({types})"), &format!("attestations ({types})"));
+        if let Some(max_age) = self.max_age {
+            text = format!("{text}, at most {max_age:#} old");
+        }
+        if self.inherit {
+            text.push_str(", of the image or of the index that lists it");
+        }
+        text
+    }
+
+    pub(super) fn resolved(&self) -> ResolvedAttestation<'_> {
+        ResolvedAttestation {
+            kind: "attestation",
+            types: self.types.iter().map(PredicateType::as_str).collect(),
+            terms: self.terms.resolved(),
+            inherit: self.inherit,
+            max_age_seconds: self.max_age.map(|age| age.as_secs()),
+            max_age_nanoseconds: self.max_age.map(|age| age.subsec_nanos()),
+        }
+    }
+}
+
+/// The requirement as the digest of a policy covers it.
+#[derive(Serialize)]
+pub(super) struct ResolvedAttestation<'a> {
+    kind: &'static str,
+    types: Vec<&'a str>,
+    #[serde(flatten)]
+    terms: ResolvedTerms<'a>,
+    inherit: bool,
+    max_age_seconds: Option<i64>,
+    max_age_nanoseconds: Option<i32>,
+}

@@ -1,0 +1,65 @@
+//! Why a policy cannot be built.
+
+use crate::key::KeyId;
+
+/// Why a policy cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// A requirement has no key.
+    #[error("a requirement needs at least one key")]
+    NoKey,
+    /// An attestation requirement has no type.
+    #[error("an attestation requirement needs at least one predicate type")]
+    NoType,
+    /// A greatest age, or the newest of several types, is asked of one whose statements say no time.
+    #[error("{predicate_type} has no age and no newest: no member of its predicate is known to be its time")]
+    Timeless {
+        /// The type.
+        predicate_type: String,
+    },
+    /// A greatest age is below zero.
+    #[error("a greatest age below zero")]
+    NegativeAge,
+    /// Two names stand for one key, which would count twice (rule S2).
+    #[error("{first} and {second} are the same key, {id}: a key counts once")]
+    SameKeyTwice {
+        /// The first name.
+        first: String,
+        /// The second name.
+        second: String,
+        /// The key.
+        id: KeyId,
+    },
+    /// The threshold is zero or above the number of keys.
+    #[error("a threshold of {threshold} with {keys} key(s): expected 1 to {keys}")]
+    Threshold {
+        /// What was asked for.
+        threshold: usize,
+        /// How many keys there are.
+        keys: usize,
+    },
+    /// A pattern over repository names is none.
+    #[error("{text:?} is no pattern for repositories: {why}")]
+    Glob {
+        /// The pattern.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl PolicyError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoKey => "policy-without-key",
+            Self::NoType => "policy-without-type",
+            Self::Timeless { .. } => "policy-timeless-type",
+            Self::NegativeAge => "policy-max-age",
+            Self::SameKeyTwice { .. } => "policy-same-key-twice",
+            Self::Threshold { .. } => "policy-threshold",
+            Self::Glob { .. } => "policy-pattern",
+        }
+    }
+}

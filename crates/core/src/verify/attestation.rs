@@ -1,0 +1,392 @@
+//! Attestations held against a requirement: which of them count, which is the newest, and what else it must say.
+//!
+//! Selection comes first: a key, its signature, the type and the subject. What fails it is ignored, so that nobody
+//! without a key can block anything. Where a later statement takes an earlier one back, the newest of each maker is
+//! judged, and it alone, on a complete view (rules N1 to N4). Every type is compared inside the signed payload (rule S3).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::image::{Judge, Judged, Signer, annotations, formats, other_subject, statement};
+use super::{Finding, Proof, Reason, Verified};
+use crate::candidate::{Candidate, EvidenceStore, Format, Origin, Signed};
+use crate::digest::Digest;
+use crate::dsse::Envelope;
+use crate::key::{KeyId, Scheme};
+use crate::limits::AHEAD_SECONDS;
+use crate::policy::AttestationRequirement;
+use crate::predicate::{Claims, PredicateType};
+use crate::statement::{COSIGN_SIGN, StatementSubject};
+
+/// The content of an attestation that was verified, once for each key that signed it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attestation {
+    /// How it is stored.
+    pub format: Format,
+    /// Where it was found.
+    pub origin: Origin,
+    /// The digest that it is about: the one that was matched, whatever other subjects there are.
+    pub digest: Digest,
+    /// The name of that subject, if it has one (rule S9).
+    pub name: Option<String>,
+    /// The annotations of that subject (rule S4).
+    pub annotations: BTreeMap<String, Value>,
+    /// The predicate type, of the signed statement.
+    pub predicate_type: PredicateType,
+    /// The predicate as it was signed, numbers untouched; none where the member is absent.
+    pub predicate: Option<Box<RawValue>>,
+    /// The time that the predicate says it was finished, if its type is known to say one.
+    pub finished: Option<Timestamp>,
+    /// How the policy names the key.
+    pub key_name: String,
+    /// The key.
+    pub key: KeyId,
+    /// The algorithm.
+    pub scheme: Scheme,
+    /// The signature of that key.
+    pub signature: Vec<u8>,
+    envelope: Envelope,
+}
+
+impl Attestation {
+    /// The statement, as it was signed.
+    pub fn statement(&self) -> &[u8] {
+        self.envelope.payload()
+    }
+
+    /// The DSSE envelope, with every signature that it has, those by other keys too.
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Whether another one claims the same: the same of the same subject, whatever the format and the version of the
+    /// statement around it, and whoever signed it.
+    pub fn claims_as(&self, other: &Self) -> bool {
+        let text = |one: &Self| one.predicate.as_ref().map(|predicate| predicate.get().to_owned());
+        self.digest == other.digest
+            && self.name == other.name
+            && self.annotations == other.annotations
+            && self.predicate_type == other.predicate_type
+            && text(self) == text(other)
+    }
+}
+
+/// What an authorised key attested: the signed content of a candidate, of a wanted type, about what is judged.
+struct Attested {
+    predicate_type: PredicateType,
+    predicate: Option<Box<RawValue>>,
+    /// Every subject that matches, with the digest that matched.
+    subjects: Vec<(StatementSubject, Digest)>,
+    finished: Option<Timestamp>,
+    maker: String,
+}
+
+/// An attestation that was selected: by a trusted key that counts, of a wanted type, about what is judged.
+#[derive(Clone)]
+struct Selected<'a, 'k> {
+    candidate: &'a Candidate,
+    envelope: &'a Envelope,
+    attested: Rc<Attested>,
+    signer: Rc<Signer<'a, 'k>>,
+}
+
+impl Selected<'_, '_> {
+    fn finding(&self, reason: Reason) -> Finding {
+        self.about(Finding::new(reason))
+    }
+
+    fn about(&self, finding: Finding) -> Finding {
+        finding.by(self.signer.trusted).at(self.candidate.origin().clone())
+    }
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn attestations(&mut self, requirement: usize, wanted: &AttestationRequirement) -> Judged {
+        let evidence = self.evidence;
+        let newest = wanted.newest_counts();
+        let mut findings = Vec::new();
+        let mut selected = Vec::new();
+        let (mut left_out, mut unread, mut nothing) = (false, false, true);
+        for (at, candidate) in evidence.candidates.iter().enumerate() {
+            if !candidate.could_attest() {
+                continue;
+            }
+            nothing = false;
+            // Rule N3: what is over a limit was not read, and could be newer.
+            if newest
+                && self.near(candidate.origin(), wanted)
+                && candidate.rejection().is_some_and(|rejection| rejection.reason == Reason::LimitExceeded)
+            {
+                unread = true;
+            }
+            let (found, refused) = self.select(at, candidate, wanted, &mut left_out);
+            selected.extend(found);
+            findings.extend(refused);
+        }
+        self.left_out |= left_out;
+        let unreadable = evidence.unreadable.iter().any(|unreadable| {
+            unreadable.could_attest(wanted.formats()) && self.near(&unreadable.origin, wanted)
+        });
+        let mut open = left_out || unread || unreadable;
+        if nothing && !unreadable {
+            let expected = format!("{} ({})", wanted.describe_types(), formats(wanted.formats()));
+            findings.push(Finding::new(Reason::NoAttestation).compared(expected, "nothing"));
+        }
+        let mut met = true;
+        if newest {
+            // Rule N3: something newer may stand where nobody could read.
+            met = !open;
+            if let Some(without) = self.without_time(&selected) {
+                // Rule N2: nothing that is still to be read makes up for it.
+                findings.extend(without);
+                (met, open) = (false, false);
+                selected.clear();
+            }
+            selected = only_newest(selected, &mut findings);
+        }
+        let makers: BTreeSet<_> = selected.iter().map(|one| one.attested.maker.clone()).collect();
+        let mut counting: BTreeMap<(String, &[u8]), Vec<Verified<Attestation>>> = BTreeMap::new();
+        for one in &selected {
+            match self.holds(one, wanted) {
+                Ok(attestation) => {
+                    findings.push(one.finding(Reason::Accepted));
+                    // Rule S2: together over byte-identical payloads only.
+                    let maker = if newest { one.attested.maker.clone() } else { String::new() };
+                    counting.entry((maker, one.envelope.payload())).or_default().push(attestation);
+                }
+                Err(finding) => {
+                    findings.push(one.about(finding));
+                    // Rules N1, N2: each of the newest must pass, those that tie too.
+                    met &= !newest;
+                }
+            }
+        }
+        let keys = |of: &[Verified<Attestation>]| of.iter().map(|one| one.key).collect::<BTreeSet<_>>().len();
+        let most = |maker: &str| {
+            let groups = counting.iter().filter(|((of, _), _)| of == maker).map(|(_, group)| keys(group));
+            groups.max().unwrap_or_default()
+        };
+        let counted = if newest {
+            // Rule N4: each scanner's.
+            makers.iter().map(|maker| most(maker)).min().unwrap_or_default()
+        } else {
+            most("")
+        };
+        met &= counted >= wanted.wanted();
+        if counted > 0 && counted < wanted.wanted() {
+            findings.push(Finding::new(Reason::ThresholdNotMet).compared(
+                format!("{} distinct keys over one and the same statement", wanted.wanted()),
+                format!("{counted} of {} keys", wanted.keys().len()),
+            ));
+        }
+        for finding in &mut findings {
+            finding.requirement = Some(requirement);
+        }
+        let enough = counting.into_values().filter(|group| keys(group) >= wanted.wanted());
+        Judged {
+            met,
+            counted,
+            signatures: Vec::new(),
+            attestations: enough.flatten().collect(),
+            findings,
+            open,
+        }
+    }
+
+    /// Selects by key, signature, type and subject (rule N1): what was selected, and why the rest was not.
+    fn select<'k>(
+        &mut self,
+        at: usize,
+        candidate: &'a Candidate,
+        wanted: &'k AttestationRequirement,
+        left_out: &mut bool,
+    ) -> (Vec<Selected<'a, 'k>>, Vec<Finding>) {
+        let newest = wanted.newest_counts();
+        let origin = candidate.origin();
+        let (mut selected, mut findings) = (Vec::new(), Vec::new());
+        // Read once, when the first signature was found to hold.
+        let mut read: Option<Result<Rc<Attested>, Finding>> = None;
+        for signer in self.signers(at, candidate, wanted.terms(), left_out) {
+            let signer = match signer {
+                Ok(signer) => signer,
+                Err(mut finding) => {
+                    finding.reason = match finding.reason {
+                        Reason::NotASignature => Reason::NotAnAttestation,
+                        Reason::LimitExceeded if newest => Reason::Unreadable,
+                        reason => reason,
+                    };
+                    findings.push(finding.at(origin.clone()));
+                    continue;
+                }
+            };
+            let Some(Signed::Envelope { envelope, .. }) = candidate.signed() else { continue };
+            let attested = read
+                .get_or_insert_with(|| self.attested(candidate.origin(), envelope, wanted).map(Rc::new))
+                .clone();
+            match attested.and_then(|read| self.verifier.key_counts(signer.trusted, self.now).map(|()| read))
+            {
+                Ok(attested) => {
+                    selected.push(Selected { candidate, envelope, attested, signer: Rc::new(signer) });
+                }
+                Err(finding) => findings.push(finding.by(signer.trusted).at(origin.clone())),
+            }
+        }
+        (selected, findings)
+    }
+
+    /// Reads what was signed, and holds its type and its subjects against what is wanted (rules S3, P3).
+    fn attested(
+        &self,
+        origin: &Origin,
+        envelope: &Envelope,
+        wanted: &AttestationRequirement,
+    ) -> Result<Attested, Finding> {
+        let statement = statement(envelope)?;
+        if statement.predicate_type == COSIGN_SIGN {
+            return Err(Finding::new(Reason::ImageSignature).compared(wanted.describe_types(), COSIGN_SIGN));
+        }
+        let known = wanted.types().iter().find(|wanted| wanted.as_str() == statement.predicate_type);
+        let Some(predicate_type) = known else {
+            let expected: Vec<_> = wanted.types().iter().map(PredicateType::as_str).collect();
+            return Err(Finding::new(Reason::PredicateTypeMismatch)
+                .compared(expected.join(" or "), statement.predicate_type));
+        };
+        let digests = if wanted.inherits() { &self.about.covered } else { &self.about.own };
+        let subjects: Vec<_> =
+            statement.subjects_with(digests).map(|(subject, digest)| (subject.clone(), digest)).collect();
+        if subjects.is_empty() {
+            let mut finding = other_subject(digests, &statement.digests());
+            if statement.subject_with(&self.about.covered).is_some() {
+                finding.reason = Reason::NotInherited;
+            }
+            return Err(finding);
+        }
+        if !self.near(origin, wanted) {
+            let expected = format!(
+                "an attestation beside {}",
+                self.about.own.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+            );
+            let found = format!("one beside {}", origin.beside);
+            return Err(Finding::new(Reason::NotInherited).compared(expected, found));
+        }
+        let claims = Claims::of(predicate_type);
+        Ok(Attested {
+            finished: claims.finished(statement.predicate.as_deref()),
+            maker: claims.maker(statement.predicate.as_deref()),
+            predicate_type: predicate_type.clone(),
+            predicate: statement.predicate,
+            subjects,
+        })
+    }
+
+    /// Whether what stands in this place is looked at for the requirement: what stands beside an index is only if the
+    /// requirement inherits (rule P3), whichever way the image was reached.
+    fn near(&self, origin: &Origin, wanted: &AttestationRequirement) -> bool {
+        wanted.inherits()
+            || origin.store == EvidenceStore::File
+            || self.about.own.iter().any(|own| **own == origin.beside)
+    }
+
+    /// Rule N2: an authorised statement whose time is not known, or still to come, fails the requirement.
+    fn without_time(&self, selected: &[Selected<'_, '_>]) -> Option<Vec<Finding>> {
+        let findings: Vec<_> = selected
+            .iter()
+            .filter_map(|one| self.time(one.attested.finished).err().map(|finding| one.about(finding)))
+            .collect();
+        (!findings.is_empty()).then_some(findings)
+    }
+
+    /// The signed time, if there is one and it is not still to come.
+    fn time(&self, finished: Option<Timestamp>) -> Result<Timestamp, Finding> {
+        let Some(finished) = finished else {
+            return Err(Finding::new(Reason::TimeMissing).found("no time, or one that cannot be read"));
+        };
+        if finished.duration_since(self.now) > SignedDuration::from_secs(AHEAD_SECONDS) {
+            let expected = format!("at most {AHEAD_SECONDS} s after {}", self.now);
+            return Err(Finding::new(Reason::TimeAhead).compared(expected, finished.to_string()));
+        }
+        Ok(finished)
+    }
+
+    /// What a selected attestation must say beside its type and its subject.
+    fn holds(
+        &self,
+        one: &Selected<'_, '_>,
+        wanted: &AttestationRequirement,
+    ) -> Result<Verified<Attestation>, Finding> {
+        let attested = &one.attested;
+        // A subject may stand there more than once: one of them must meet all of it (rule S1).
+        let mut first = None;
+        let mut fitting = None;
+        for (subject, digest) in &attested.subjects {
+            let fits = annotations(&subject.annotations, wanted.wanted_annotations())
+                .and_then(|()| self.name(subject.name.as_deref(), wanted.wanted_name()));
+            match fits {
+                Ok(()) => {
+                    fitting = Some((subject, digest));
+                    break;
+                }
+                Err(finding) => first = first.or(Some(finding)),
+            }
+        }
+        let Some((subject, digest)) = fitting else {
+            return Err(first.unwrap_or_else(|| Finding::new(Reason::SubjectMismatch)));
+        };
+        if let Some(oldest) = wanted.oldest() {
+            let finished = self.time(attested.finished)?;
+            if self.now.duration_since(finished) > oldest {
+                let expected = format!("at most {oldest:#} before {}", self.now);
+                return Err(Finding::new(Reason::TooOld).compared(expected, finished.to_string()));
+            }
+        }
+        let key = one.signer.trusted.key().id();
+        let attestation = Attestation {
+            format: one.candidate.format(),
+            origin: one.candidate.origin().clone(),
+            digest: *digest,
+            name: subject.name.clone(),
+            annotations: subject.annotations.clone(),
+            predicate_type: attested.predicate_type.clone(),
+            predicate: attested.predicate.clone(),
+            finished: attested.finished,
+            key_name: one.signer.trusted.name().to_owned(),
+            key,
+            scheme: one.signer.scheme,
+            signature: one.signer.signature.to_vec(),
+            envelope: one.envelope.clone(),
+        };
+        let proof = Proof { keys: vec![key], policy: self.policy.digest(), at: self.now };
+        Ok(Verified::assertion(attestation, proof))
+    }
+}
+
+/// The newest of each maker, all that tie for it (rules N1, N2).
+fn only_newest<'a, 'k>(
+    selected: Vec<Selected<'a, 'k>>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Selected<'a, 'k>> {
+    let mut newest: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+    for one in &selected {
+        let time = newest.entry(one.attested.maker.clone()).or_default();
+        *time = (*time).max(one.attested.finished);
+    }
+    let (kept, older): (Vec<_>, Vec<_>) = selected.into_iter().partition(|one| {
+        newest.get(&one.attested.maker).is_some_and(|newest| *newest == one.attested.finished)
+    });
+    for one in older {
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+        let newer = time(newest.get(&one.attested.maker).copied().flatten());
+        findings.push(
+            one.about(
+                Finding::new(Reason::Superseded)
+                    .compared(format!("the one of {newer}"), time(one.attested.finished)),
+            ),
+        );
+    }
+    kept
+}

@@ -1,0 +1,9 @@
+//! Attestations, rule by rule.
+
+pub(crate) mod counting;
+pub(crate) mod files;
+pub(crate) mod kinds;
+mod make;
+pub(crate) mod newest;
+pub(crate) mod subjects;
+pub(crate) mod wanted;
