@@ -19,6 +19,7 @@ pub(crate) struct AttachArgs {
 #[command(disable_help_subcommand = true)]
 pub(crate) enum AttachWhat {
     Signature(Box<AttachSignatureArgs>),
+    Attestation(Box<AttachAttestationArgs>),
     Sbom(Box<AttachSbomArgs>),
 }
 
@@ -74,6 +75,41 @@ Examples:
       registry.example.com/app@sha256:...
   A bundle that another machine made:
     waxseal attach signature --key release.pub --bundle app.sigstore.json registry.example.com/app:1.0";
+
+/// Attach an attestation that was made elsewhere: a DSSE envelope, several of them a line each, or a bundle
+///
+/// With --key it is verified before it is written, for the digest that the image's name resolves to; what does not
+/// verify is refused (exit code 1) and nothing is written. Without --key nobody has verified it, and it is told so; that it
+/// says of itself that it is about this image is looked at even then. What stands there already is not written again.
+#[derive(Debug, Args)]
+#[command(after_long_help = ATTESTATION_AFTER)]
+pub(crate) struct AttachAttestationArgs {
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// File with the attestation, or - for stdin (repeatable)
+    #[arg(long, required = true, value_name = "FILE|-")]
+    pub(crate) attestation: Vec<PathBuf>,
+    /// Public key that each must verify with: a file, env://VAR or https://... (repeatable: any one counts)
+    #[expect(clippy::doc_markdown, reason = "help is shown as it is written")]
+    #[arg(long, value_name = "KEY", help_heading = "Key options")]
+    pub(crate) key: Vec<String>,
+    /// Let waxseal's published example keys count, which prove nothing
+    #[arg(long, help_heading = "Key options")]
+    pub(crate) allow_example_keys: bool,
+    /// What is printed on stdout: nothing, or what was attached as JSON
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: AttachOutput,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+const ATTESTATION_AFTER: &str = "\
+Examples:
+  What another machine signed about an image:
+    waxseal attach attestation --key app.pub --attestation app.att registry.example.com/app:1.0
+  A bundle too; what stands there already is not written again:
+    waxseal attach attestation --attestation app.att --attestation b.json registry.example.com/app";
 
 /// Refused, with what to do instead: a list of components is attested, so that somebody vouches for it
 ///

@@ -99,9 +99,9 @@ Examples:
   A statement that another tool made:
     waxseal attest --key app.key --statement build.json registry.example.com/app:1.0
 
-custom takes any text and wraps it as cosign does: {\"Data\": text, \"Timestamp\": now}. spdx takes tag-value text, every
-other type a JSON object. A type of a URI is compared as it is written. With --upload=false the envelope is printed, or
-with --format bundle the bundle.
+custom takes any text and wraps it as cosign does: {\"Data\": text, \"Timestamp\": now}. spdx takes tag-value text (which cosign
+2.6 verifies in the legacy format only, and 3.1 not at all), every other type a JSON object. A URI is compared as it is
+written. With --upload=false the envelope is printed, or with --format bundle the bundle.
 
 cosign verifies with `cosign verify-attestation --insecure-ignore-tlog`, for P-384 and P-521 keys signed with
 --signing-algorithm ecdsa-sha2-256-nistp384 (or -nistp521). cosign 2.6 wants --trusted-root where there is a bundle: see

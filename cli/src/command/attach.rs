@@ -5,13 +5,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::json;
-use waxseal::attach::{Attached, Attaching, Material, is_bundle};
+use waxseal::attach::{
+    Attached, AttachedAttestation, Attaching, AttachingAttestations, AttestationsAttached, Material,
+    is_bundle,
+};
 use waxseal_core::encoding::base64_decode;
 use waxseal_core::limits::{BUNDLE_BYTES, KEY_FILE_BYTES, SIMPLE_SIGNING_BYTES};
 use waxseal_core::verify::ImageSignature;
 use waxseal_core::{PinnedRef, Verifier};
 
-use crate::args::attach::{AttachArgs, AttachOutput, AttachSignatureArgs, AttachWhat};
+use crate::args::attach::{AttachArgs, AttachAttestationArgs, AttachOutput, AttachSignatureArgs, AttachWhat};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input::standard_input;
@@ -22,6 +25,7 @@ use crate::session::{Session, location};
 pub(crate) async fn run(args: &AttachArgs, offline: bool) -> Result<Exit, Fault> {
     match &args.what {
         AttachWhat::Signature(args) => signature(args, offline).await,
+        AttachWhat::Attestation(args) => attestation(args, offline).await,
         AttachWhat::Sbom(_) => Err(Fault::usage("a list of components is not attached unsigned: anybody could put another in its place")
             .hint("sign it: `waxseal attest --key KEY --type spdxjson --predicate sbom.json IMAGE` (or cyclonedx; spdx for tag-value text)")),
     }
@@ -75,6 +79,85 @@ async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fa
         }
         _ => Err(Fault::internal("an outcome that nobody knows")),
     }
+}
+
+async fn attestation(args: &AttachAttestationArgs, offline: bool) -> Result<Exit, Fault> {
+    location(&args.image)?;
+    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    let files = args.attestation.iter().map(|file| ("an attestation", file == Path::new("-")));
+    let password = ("the registry's password", args.registry.registry_password_stdin);
+    standard_input(keys.chain(files).chain([password]))?;
+    let mut contents = Vec::new();
+    for file in &args.attestation {
+        contents.push(crate::input::read(file, BUNDLE_BYTES)?);
+    }
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
+    let mut job = AttachingAttestations::new(session.trusted(&args.key).await?, Timestamp::now());
+    if args.allow_example_keys {
+        job.verifier = Verifier::new().allow_example_keys();
+    }
+    let image = session.image(&args.image).await?;
+    match Box::pin(job.attach(image, &contents)).await? {
+        AttestationsAttached::Done { image, attestations } => {
+            for one in &attestations {
+                let what = if one.already { "already attached" } else { "attached" };
+                let by = match &one.key {
+                    Some(key) => format!("signed by {}", key.short()),
+                    None => "verified by nobody (no --key was named)".to_owned(),
+                };
+                output::talk(&format!(
+                    "{}: {what} ({}): {}, {by}",
+                    escape(&image.to_string()),
+                    one.format.name(),
+                    one.predicate_type
+                ));
+            }
+            if args.output == AttachOutput::Json {
+                output::data(&attestations_record(&image, &attestations))?;
+            }
+            Ok(Exit::Done)
+        }
+        AttestationsAttached::Refused(refused) => {
+            output::talk(&format!(
+                "error: {}: attestation {} does not hold and nothing was attached [{}]",
+                escape(&args.image),
+                refused.nth,
+                refused.reason.code()
+            ));
+            match refused.verdict.as_ref().and_then(|verdict| verdict.nearest_miss()) {
+                Some(miss) => output::talk(&format!("  because: {}", output::verdict::finding(miss))),
+                None => output::talk(&format!("  found: {}", escape(&refused.found))),
+            }
+            if args.output == AttachOutput::Json
+                && let Some(verdict) = &refused.verdict
+            {
+                output::data(&verdict.to_json())?;
+            }
+            Ok(Exit::Refused)
+        }
+        _ => Err(Fault::internal("an outcome that nobody knows")),
+    }
+}
+
+fn attestations_record(image: &PinnedRef, attestations: &[AttachedAttestation]) -> String {
+    let attestations: Vec<_> = attestations
+        .iter()
+        .map(|one| {
+            json!({
+                "predicateType": one.predicate_type.as_str(),
+                "format": one.format.name(),
+                "key": one.key,
+                "already": one.already,
+            })
+        })
+        .collect();
+    json!({
+        "schema": "waxseal/attach-attestation/v1",
+        "image": image.to_string(),
+        "digest": image.digest(),
+        "attestations": attestations,
+    })
+    .to_string()
 }
 
 fn record(image: &PinnedRef, signature: &ImageSignature, already: bool) -> String {

@@ -101,6 +101,7 @@ fn rest(words: &[&str]) -> &'static [&'static str] {
         ["import-key-pair" | "public-key"] => &["--key=k"],
         ["generate-key-pair" | "version"] => &[],
         ["attach", "signature"] => &["--signature=s", "registry.example.com/app"],
+        ["attach", "attestation"] => &["--attestation=a", "registry.example.com/app"],
         ["login"] => &["--username=u", "registry.example.com"],
         ["save" | "load"] => &["--dir=d", "registry.example.com/app"],
         _ => &["registry.example.com/app"],

@@ -319,6 +319,8 @@ const ATTACH_SIGNATURE: &[Flag] = &[
     Flag::refused("tsr", Text, NO_STAMP),
 ];
 
+const ATTACH_ATTESTATION: &[Flag] = &[Flag::same("attestation", Text)];
+
 const ATTACH_SBOM: &[Flag] = &[
     Flag::refused("input-format", Text, ATTEST_SBOM),
     Flag::refused("registry-referrers-mode", Text, ATTEST_SBOM),
@@ -365,6 +367,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["clean"], groups: &[CLEAN, REGISTRY] },
     Verb { words: &["download", "signature"], groups: &[REGISTRY] },
     Verb { words: &["download", "sbom"], groups: &[DOWNLOAD_SBOM, REGISTRY] },
+    Verb { words: &["attach", "attestation"], groups: &[ATTACH_ATTESTATION, REGISTRY] },
     Verb { words: &["attach", "sbom"], groups: &[ATTACH_SBOM, REGISTRY] },
     Verb { words: &["attach", "signature"], groups: &[ATTACH_SIGNATURE, REGISTRY] },
     Verb { words: &["login"], groups: &[LOGIN] },

@@ -310,6 +310,93 @@ fn a_layout_is_attested_under_the_name_that_is_given() {
         .says_each(&["already attested"]);
 }
 
+/// An envelope and a bundle about an image, which stands elsewhere with nothing attached to it.
+fn made(room: &Room, name: &str, files: [&str; 2]) {
+    let bundle = format!("--bundle={}", files[1]);
+    let ran = room.run(&[&REVIEW[..], &["--upload=false", &bundle, name]].concat()).ends(0);
+    room.write(files[0], ran.data());
+}
+
+#[test]
+fn what_was_attested_elsewhere_is_attached_once_it_verifies() {
+    let room = room();
+    let registry = Registry::start();
+    let digest = pushed(&registry, "app").digest();
+    let name = registry.image("app", "1.0");
+    made(&room, &name, ["a.att", "a.json"]);
+    let attach = |more: &[&str]| room.run(&[&["attach", "attestation"][..], more, &[&name]].concat());
+    let files = ["--attestation=a.att", "--attestation=a.json"];
+    let ran = attach(&[&["--key=p256.pub"][..], &files].concat()).ends(0);
+    ran.says_each(&["attached (legacy): https://example.com/review/v1, signed by ", "attached (bundle)"]);
+    assert_eq!(attested(&registry, "app", &digest).len(), 1);
+    let tag = registry.manifest("app", &format!("sha256-{}.att", digest.hex())).unwrap().json();
+    assert_eq!(tag["layers"][0]["annotations"]["predicateType"], "https://example.com/review/v1");
+    assert_eq!(registry.referrers("app", &digest).len(), 1);
+    // What stands there is not written again, with a key or without one.
+    registry.clear_requests();
+    for key in [&["--key=p256.pub", "--key=p256-other.pub"][..], &[]] {
+        let record = attach(&[key, &files, &["-o", "json"]].concat()).ends(0).json();
+        assert_eq!(record["schema"], "waxseal/attach-attestation/v1");
+        for one in record["attestations"].as_array().unwrap() {
+            assert_eq!((&one["already"], one["key"].is_null()), (&true.into(), key.is_empty()));
+        }
+    }
+    assert_eq!(registry.count("PUT", "") + registry.count("POST", ""), 0);
+    // Several in one file, as cosign takes them; without a key nobody has verified them, and it is said.
+    room.write("b.txt", "text");
+    let other = ["attest", "--key=p256-other.key", "--predicate=b.txt", "--upload=false", &name];
+    let lines = format!("{}\n{}\n", room.ok(&other), room.text("a.att"));
+    room.pipe(lines, &["attach", "attestation", "--attestation=-", &name]).ends(0).says_each(&[
+        "attached (legacy): https://cosign.",
+        "verified by nobody",
+        "already attached (legacy)",
+    ]);
+    assert_eq!(attested(&registry, "app", &digest).len(), 2);
+}
+
+#[test]
+fn what_does_not_hold_is_not_attached() {
+    let room = room();
+    let registry = Registry::start();
+    let name = image(&registry);
+    made(&room, &name, ["a.att", "a.json"]);
+    let elsewhere = Registry::start();
+    let digest =
+        waxseal_testkit::ImageBuilder::new().file("app", "2.0").build().push_to(&elsewhere, "app", "1.0");
+    let another = elsewhere.image("app", "1.0");
+    made(&room, &another, ["b.att", "b.json"]);
+    let signature =
+        ["sign", "--key=p256.key", "--upload=false", "--format=bundle", "--bundle=s.json", &another];
+    room.ok(&signature);
+    let changed = room.text("b.att").replace("\"sig\":\"M", "\"sig\":\"N");
+    room.write("changed.att", changed);
+    room.write("empty.att", "");
+    elsewhere.clear_requests();
+    for (key, files, exit, says) in [
+        (&["--key=p256.pub"][..], &["--attestation=a.att"][..], 1, "[subject-mismatch]"),
+        (&[], &["--attestation=a.json"], 1, "[subject-mismatch]"),
+        (&["--key=p256-other.pub"], &["--attestation=b.att"], 1, "[signature-mismatch]"),
+        (&["--key=p256-other.pub"], &["--attestation=b.json"], 1, "[untrusted-key]"),
+        (&["--key=p256.pub"], &["--attestation=changed.att"], 1, "[signature-mismatch]"),
+        // A signature is no attestation (rule S3).
+        (&["--key=p256.pub"], &["--attestation=s.json"], 1, "[not-an-attestation]"),
+        (&[], &["--attestation=s.json"], 1, "[not-an-attestation]"),
+        // One that does not hold takes the others with it.
+        (&["--key=p256.pub"], &["--attestation=b.att", "--attestation=a.att"], 1, "attestation 2 does not"),
+        (&[], &["--attestation=review.json"], 1, "[malformed-envelope]"),
+        (&[], &["--attestation=empty.att"], 2, "DSSE envelope"),
+        (&["--key=-"], &["--attestation=-"], 2, "standard input"),
+        (&["--key=p256.pub"], &[], 2, "--attestation"),
+    ] {
+        let ran = room.run(&[&["attach", "attestation"][..], key, files, &[&another]].concat());
+        assert_eq!(ran.code, exit, "{files:?}: {ran}");
+        assert!(ran.stderr.contains(says), "{files:?}: {ran}");
+    }
+    assert_eq!(elsewhere.count("PUT", "") + elsewhere.count("POST", ""), 0);
+    room.run(&["attach", "attestation", "--key=p256.pub", "--attestation=b.att", &another]).ends(0);
+    assert_eq!(attested(&elsewhere, "app", &digest).len(), 1);
+}
+
 /// Tag-value text, and a byte that is none.
 const SBOM: &[u8] = b"SPDXVersion: SPDX-2.3\n\xff";
 

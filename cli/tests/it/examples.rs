@@ -34,6 +34,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "verify-blob", prepare: verify_blob },
     Verb { name: "attest", prepare: attest },
     Verb { name: "attest-blob", prepare: attest_blob },
+    Verb { name: "attach attestation", prepare: attach_attestation },
     Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
@@ -103,6 +104,17 @@ fn statement(about: &Digest) -> String {
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://example.com/review/v1","predicate":{{}}}}"#,
         about.hex()
     )
+}
+
+fn attach_attestation(room: &Room) -> Setting {
+    let setting = attest(room);
+    room.write("app.pub", fixtures::public_key_pem("p256"));
+    let name = setting.replacements[0].1.clone() + "/app:1.0";
+    let made = ["attest", "--key=app.key", "--predicate=a.txt", "--upload=false", "--bundle=b.json", &name];
+    let password = room.write("password.txt", "example");
+    let envelope = room.run(&[&made[..], &["--password-file", &password]].concat()).ends(0);
+    room.write("app.att", envelope.data());
+    setting
 }
 
 fn download_sbom(room: &Room) -> Setting {

@@ -14,6 +14,8 @@ use crate::dsse::Envelope;
 use crate::encoding::base64_decode;
 use crate::limits::SIMPLE_SIGNING_BYTES;
 use crate::media_type;
+use crate::predicate::PredicateType;
+use crate::statement::Statement;
 use crate::verify::Reason;
 
 /// Annotation of a `.sig` layer: the signature, in base64.
@@ -144,6 +146,16 @@ impl core::fmt::Debug for Signed {
     }
 }
 
+/// What an attestation says of itself, before anyone has verified it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClaimedStatement {
+    /// The predicate type that it claims.
+    pub predicate_type: PredicateType,
+    /// The digests that it claims to be about.
+    pub digests: Vec<Digest>,
+}
+
 /// Why a candidate was rejected before any key was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -177,6 +189,22 @@ impl Candidate {
     /// Something that was found and is no candidate for anything, with the reason.
     pub fn rejected(origin: Origin, reason: Reason, found: impl Into<String>) -> Self {
         Self::of(origin, Err(Rejection { reason, found: found.into() }))
+    }
+
+    /// What an attestation says of itself, and nobody has verified: a hint for whoever stores or prints it, and never a
+    /// reason to admit anything (rule L6). None if it is no statement that could be an attestation.
+    pub fn claimed(&self) -> Option<ClaimedStatement> {
+        let Some(Signed::Envelope { envelope, .. }) = self.signed() else { return None };
+        if envelope.payload_type() != media_type::IN_TOTO {
+            return None;
+        }
+        let statement = Statement::parse(envelope.payload()).ok()?;
+        let predicate_type: PredicateType = statement.predicate_type.parse().ok()?;
+        // A short name is none where it is signed.
+        (predicate_type.as_str() == statement.predicate_type).then(|| ClaimedStatement {
+            predicate_type,
+            digests: statement.subjects.into_iter().flat_map(|subject| subject.digests).collect(),
+        })
     }
 
     fn of(origin: Origin, content: Result<Signed, Rejection>) -> Self {

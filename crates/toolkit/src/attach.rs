@@ -4,6 +4,8 @@
 //! look like a signature. A signature by the same key, with the same name and annotations, that stands there already is
 //! not written again (rule G3).
 
+mod attestation;
+
 use jiff::Timestamp;
 use waxseal_core::bundle::{Bundle, BundleVersion};
 use waxseal_core::candidate::{Candidate, Evidence, EvidenceStore, Origin, SIGNATURE_ANNOTATION};
@@ -23,6 +25,8 @@ use crate::beside::{Target, Writing, standing};
 use crate::error::{Error, ErrorKind};
 use crate::evidence::{Found, Looking};
 use crate::image::Image;
+
+pub use attestation::{AttachedAttestation, AttachingAttestations, AttestationsAttached, Refused};
 
 /// What was made elsewhere.
 #[derive(Clone, Debug)]

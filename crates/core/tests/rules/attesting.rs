@@ -276,3 +276,32 @@ fn l3_a_layer_is_an_attestation_by_its_bytes() {
     let short = Candidate::attestation(origin, &hinted, &made, made.len() as u64 - 1);
     assert_eq!(short.rejection().map(|rejection| rejection.reason), Some(Reason::LimitExceeded));
 }
+
+/// L6: what an attestation claims is told of attestations only, and nobody has verified it.
+#[test]
+fn l6_only_an_attestation_claims_anything() {
+    let made = request(&BOTH).sign(&key("anybody")).unwrap();
+    for candidate in found(&made).candidates {
+        let claimed = candidate.claimed().unwrap();
+        assert_eq!(claimed.predicate_type.as_str(), "https://example.com/review/v1");
+        assert_eq!(claimed.digests, [image()]);
+    }
+    let release = key("release");
+    let of = |payload_type: &str, statement: &str| {
+        let bytes = crate::make::bundle_bytes(&[&release], payload_type, statement.as_bytes());
+        crate::make::bundle(&bytes).claimed()
+    };
+    let statement = statements(&request(&BOTH[1..]))[0].clone();
+    assert!(of("application/vnd.in-toto+json", &statement).is_some());
+    assert!(of("text/plain", &statement).is_none());
+    for (from, to) in [
+        ("https://example.com/review/v1", COSIGN_SIGN),
+        ("https://example.com/review/v1", "vuln"),
+        ("Statement/v1", "Statement/v2"),
+        ("\"subject\"", "\"subjects\""),
+    ] {
+        assert!(of("application/vnd.in-toto+json", &statement.replace(from, to)).is_none(), "{to}");
+    }
+    assert!(crate::make::signed(Format::Legacy, &release).claimed().is_none());
+    assert!(crate::make::signed(Format::Bundle, &release).claimed().is_none());
+}
