@@ -11,6 +11,7 @@ use waxseal_core::{Format, PredicateType};
 use crate::args::attest::ClaimArgs;
 use crate::fault::Fault;
 use crate::input::read;
+use crate::output::{self, escape};
 
 impl ClaimArgs {
     /// What would be read from standard input, and whether it is.
@@ -62,6 +63,14 @@ impl ClaimArgs {
                 _ => fault,
             }
         })?;
+        if predicate.lacks_its_time() {
+            output::talk(&format!(
+                "{} does not say when it was finished: it can be attested, but verify-attestation takes none of the type \
+                 {} without its time",
+                escape(&path.display().to_string()),
+                predicate.kind()
+            ));
+        }
         Ok(Claim::Predicate(predicate))
     }
 }

@@ -7,10 +7,11 @@
 use core::str::FromStr as _;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use crate::json::{self, JsonError};
 use crate::limits::BUNDLE_BYTES;
-use crate::predicate::{CUSTOM, PredicateType, PredicateTypeError, ShortName};
+use crate::predicate::{CUSTOM, Claims, PredicateType, PredicateTypeError, ShortName};
 use crate::simple_signing::quote;
 
 /// A predicate to be signed.
@@ -55,6 +56,14 @@ impl Predicate {
         } else {
             Err(PredicateError::NotAnObject { kind })
         }
+    }
+
+    /// Whether it lacks what counts for its type: of scans, VEX documents and verification summaries the newest is judged,
+    /// and one that does not say when it was finished never passes (rule N2).
+    pub fn lacks_its_time(&self) -> bool {
+        let claims = Claims::of(&self.kind);
+        let predicate: Option<&RawValue> = serde_json::from_str(&self.json).ok();
+        claims.can_be_taken_back() && claims.finished(predicate).is_none()
     }
 
     /// Its type.
@@ -150,6 +159,19 @@ mod tests {
         assert_eq!(of_file("https://spdx.dev/Document", text).unwrap_err().code(), "predicate-not-json");
         assert_eq!(of_file("spdx", b"\xff").unwrap_err(), PredicateError::NotUtf8);
         assert_eq!(of_file("custom", b"\xff").unwrap_err(), PredicateError::NotUtf8);
+    }
+
+    #[test]
+    fn n2_a_scan_without_its_time_is_told() {
+        let lacks = |typed: &str, content: &str| of_file(typed, content).unwrap().lacks_its_time();
+        let scan = |time: &str| format!(r#"{{"metadata":{{"scanFinishedOn":{time}}}}}"#);
+        assert!(!lacks("vuln", &scan("\"2026-01-01T00:00:00Z\"")));
+        for time in ["\"yesterday\"", "\"0001-01-01T00:00:00Z\"", "null", "7"] {
+            assert!(lacks("vuln", &scan(time)), "{time}");
+        }
+        assert!(lacks("vuln", "{}") && lacks("openvex", "{}"));
+        // Of these any one counts.
+        assert!(!lacks("cyclonedx", "{}") && !lacks("urn:a:b", "{}") && !lacks("custom", ""));
     }
 
     #[test]
