@@ -14,7 +14,6 @@ pub(crate) struct Fault {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
-    closed_pipe: bool,
 }
 
 impl Fault {
@@ -47,7 +46,7 @@ impl Fault {
     }
 
     fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, message: message.into(), causes: Vec::new(), hint: None, closed_pipe: false }
+        Self { exit, code, message: message.into(), causes: Vec::new(), hint: None }
     }
 
     /// The same with one thing to try.
@@ -89,18 +88,12 @@ impl Fault {
     pub(crate) fn hinted(&self) -> Option<&str> {
         self.hint.as_deref()
     }
-
-    /// Whether whoever read our output has gone, which is nobody's mistake.
-    pub(crate) const fn is_closed_pipe(&self) -> bool {
-        self.closed_pipe
-    }
 }
 
 /// Output could not be written.
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         let mut fault = Self::new(Exit::Undecided, "io", "the output cannot be written");
-        fault.closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
         fault.causes.push(error.to_string());
         fault
     }

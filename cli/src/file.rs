@@ -1,12 +1,15 @@
-//! Files that are written: whole or not at all, and never through a symbolic link (T-62).
+//! Files that are written: whole or not at all, never through a symbolic link, and never over a private key or what the
+//! command reads (T-62).
 
-use std::fs::Metadata;
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
+use waxseal_core::limits::KEY_FILE_BYTES;
 
 use crate::fault::Fault;
+use crate::output;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,37 +20,122 @@ pub(crate) enum Mode {
     Public,
 }
 
-/// Writes a file in one step, over one that stands there. A pipe or a device is written to as it is.
-pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    match standing(target)? {
-        Some(there) if !there.is_file() => std::fs::OpenOptions::new()
-            .write(true)
-            .open(target)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| Fault::file(target, "written", &error)),
-        _ => Staged::new(target, bytes, Mode::Public)?.publish(true),
-    }
-}
-
-/// Says before anything is done what cannot be written: a target that the command reads too, or writes twice.
+/// Says before anything is done what cannot be written: a target that the command reads too, or writes twice (`--output-file`
+/// is one of its targets), one that holds a private key, a directory, a symbolic link.
 pub(crate) fn fits<'a>(
     targets: impl IntoIterator<Item = &'a Path>,
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), Fault> {
-    let targets: Vec<_> = targets.into_iter().collect();
+    let targets: Vec<_> = targets.into_iter().chain(output::redirected()).collect();
     let inputs: Vec<_> = inputs.into_iter().collect();
     for (at, target) in targets.iter().enumerate() {
-        let mut others = inputs.iter().chain(targets.iter().skip(at.saturating_add(1)));
-        if let Some(other) = others.find(|other| is_same(target, other)) {
-            return Err(Fault::usage(format!("{} would be overwritten", other.display())));
+        // A pipe or a device holds nothing that could be lost.
+        if standing(target)? == There::Stream {
+            continue;
         }
+        let others = inputs.iter().chain(targets.iter().skip(at.saturating_add(1)));
+        if let Some(other) = others.into_iter().find(|other| resolved(other) == resolved(target)) {
+            output::forgo();
+            return Err(Fault::usage(format!(
+                "{} would be overwritten: this command reads it too, or writes it twice",
+                other.display()
+            ))
+            .hint("name another file"));
+        }
+        spares_keys(target)?;
     }
     Ok(())
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    real(one) == real(other) && !one.starts_with("/dev")
+/// The path of a file without links and detours, whether the file stands there or not.
+fn resolved(path: &Path) -> PathBuf {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let beside = || Some(real(folder(path))?.join(path.file_name()?));
+    real(path).or_else(beside).unwrap_or_else(|| path.to_owned())
+}
+
+/// Writes a file in one step, over one that stands there. A pipe or a device is written to as it is.
+pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let mut file = Growing::new(target)?;
+    file.write_all(bytes).map_err(|error| Fault::file(target, "written", &error))?;
+    file.finish()
+}
+
+/// A file that is written bit by bit, and stands under its name only when it is finished. A pipe or a device is
+/// written to as it is.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    sink: Sink,
+    target: PathBuf,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Stream(File),
+    Staged(NamedTempFile),
+}
+
+impl Growing {
+    /// Begins to write; what stands at the target stays until the end.
+    pub(crate) fn new(target: &Path) -> Result<Self, Fault> {
+        let failed = |error: io::Error| Fault::file(target, "written", &error);
+        // The directory of the command may change under way.
+        let whole = std::path::absolute(target).map_err(failed)?;
+        let sink = if standing(target)? == There::Stream {
+            // Whoever opened the stream may have written to it before.
+            Sink::Stream(File::options().append(true).open(target).map_err(failed)?)
+        } else {
+            spares_keys(target)?;
+            Sink::Staged(staged(&whole, Mode::Public).map_err(failed)?)
+        };
+        Ok(Self { sink, target: whole })
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn finish(self) -> Result<(), Fault> {
+        let Sink::Staged(file) = self.sink else { return Ok(()) };
+        // A key may have been made there since.
+        if standing(&self.target)? == There::File {
+            spares_keys(&self.target)?;
+        }
+        publish(file, &self.target, true)
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Stream(file) => file.write(bytes),
+            Sink::Staged(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Stream(file) => file.flush(),
+            Sink::Staged(file) => file.flush(),
+        }
+    }
+}
+
+/// A private key is never replaced by something else: there is no other copy of many of them.
+fn spares_keys(target: &Path) -> Result<(), Fault> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    match File::open(target) {
+        Ok(file) => file.take(KEY_FILE_BYTES).read_to_end(&mut bytes).map(|_| ()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| Fault::file(target, "looked at before it is overwritten", &error))?;
+    let mark = b"PRIVATE KEY-----";
+    if bytes.windows(mark.len()).any(|window| window == mark) {
+        return Err(Fault::usage(format!(
+            "{} holds a private key, and is not overwritten",
+            target.display()
+        ))
+        .hint("name another file"));
+    }
+    Ok(())
 }
 
 /// The two files of a key.
@@ -73,12 +161,13 @@ impl KeyPair {
             overwrite,
         };
         for target in [&pair.private, &pair.public] {
-            let Some(there) = standing(target)? else { continue };
-            if !there.is_file() {
-                return Err(Fault::usage(format!("{} is no plain file", target.display())));
-            }
-            if !overwrite {
-                return Err(stands(target));
+            match standing(target)? {
+                There::Nothing => {}
+                There::Stream => {
+                    return Err(Fault::usage(format!("{} is no plain file", target.display())));
+                }
+                There::File if overwrite => {}
+                There::File => return Err(stands(target)),
             }
         }
         Ok(pair)
@@ -111,14 +200,8 @@ struct Staged<'a> {
 
 impl<'a> Staged<'a> {
     fn new(target: &'a Path, bytes: &[u8], mode: Mode) -> Result<Self, Fault> {
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let write = || -> io::Result<NamedTempFile> {
-            let mut builder = Builder::new();
-            builder.prefix(".waxseal-").suffix(".part");
-            let mut file = permitted(&mut builder, mode).tempfile_in(folder)?;
+            let mut file = staged(target, mode)?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
             Ok(file)
@@ -128,13 +211,31 @@ impl<'a> Staged<'a> {
     }
 
     fn publish(self, overwrite: bool) -> Result<(), Fault> {
-        let Self { file, target } = self;
-        let done = if overwrite { file.persist(target) } else { file.persist_noclobber(target) };
-        match done {
-            Ok(_) => Ok(()),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(stands(target)),
-            Err(failed) => Err(Fault::file(target, "written", &failed.error)),
-        }
+        publish(self.file, self.target, overwrite)
+    }
+}
+
+/// An empty file beside its target.
+fn staged(target: &Path, mode: Mode) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(".waxseal-").suffix(".part");
+    permitted(&mut builder, mode).tempfile_in(folder(target))
+}
+
+fn publish(file: NamedTempFile, target: &Path, overwrite: bool) -> Result<(), Fault> {
+    file.as_file().sync_all().map_err(|error| Fault::file(target, "written", &error))?;
+    let done = if overwrite { file.persist(target) } else { file.persist_noclobber(target) };
+    match done {
+        Ok(_) => Ok(()),
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(stands(target)),
+        Err(failed) => Err(Fault::file(target, "written", &failed.error)),
+    }
+}
+
+fn folder(target: &Path) -> &Path {
+    match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 
@@ -152,18 +253,42 @@ fn permitted<'a, 'b, 'c>(builder: &'c mut Builder<'a, 'b>, _: Mode) -> &'c mut B
     builder
 }
 
+/// What stands at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    Nothing,
+    File,
+    /// A pipe, a device, or a stream that the program was started with.
+    Stream,
+}
+
 /// What stands at the target. A symbolic link is refused: whoever can write into the folder could lead the write
-/// to any other file.
-fn standing(target: &Path) -> Result<Option<Metadata>, Fault> {
+/// to any other file. The links of the system to the streams of this process are nobody else's.
+fn standing(target: &Path) -> Result<There, Fault> {
+    if is_own_stream(target) {
+        return Ok(There::Stream);
+    }
     match target.symlink_metadata() {
         Ok(there) if there.is_symlink() => {
             Err(Fault::usage(format!("{} is a symbolic link, which is not followed", target.display()))
                 .hint("name the file that it leads to"))
         }
         Ok(there) if there.is_dir() => Err(Fault::usage(format!("{} is a directory", target.display()))),
-        Ok(there) => Ok(Some(there)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(there) if there.is_file() => Ok(There::File),
+        Ok(_) => Ok(There::Stream),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(There::Nothing),
         Err(error) => Err(Fault::file(target, "written", &error)),
+    }
+}
+
+fn is_own_stream(target: &Path) -> bool {
+    let number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    match target.to_str() {
+        Some("/dev/stdout" | "/dev/stderr") => true,
+        Some(path) => {
+            path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/")).is_some_and(number)
+        }
+        None => false,
     }
 }
 

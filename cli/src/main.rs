@@ -24,15 +24,14 @@ use clap::Parser as _;
 
 use crate::args::Cli;
 use crate::exit::Exit;
+use crate::fault::Fault;
 
 fn main() -> ExitCode {
     if std::env::args_os().any(|argument| is_key_text(&argument.to_string_lossy())) {
         // Before anything is parsed: a parser would repeat what it does not understand.
         output::fault(
-            &fault::Fault::usage(
-                "the text of a private key stands on the command line, where others can read it",
-            )
-            .hint("put it into a file or a variable and name that: FILE or env://VAR"),
+            &Fault::usage("the text of a private key stands on the command line, where others can read it")
+                .hint("put it into a file or a variable and name that: FILE or env://VAR"),
         );
         return Exit::Usage.into();
     }
@@ -55,35 +54,36 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::fault(&fault::Fault::internal(format!("no runtime: {error}")));
-            return Exit::Internal.into();
-        }
-    };
-    let exit = match runtime.block_on(within(cli, as_cosign)) {
+    let exit = match run(cli, as_cosign) {
         Ok(exit) => exit,
-        Err(fault) if fault.is_closed_pipe() => Exit::Done,
         Err(fault) => {
             output::fault(&fault);
             fault.exit()
         }
     };
-    exit.into()
+    output::told(exit, output::close()).into()
 }
 
 /// Runs the command, no longer than `--timeout` allows.
-async fn within(cli: Cli, as_cosign: bool) -> Result<Exit, fault::Fault> {
+fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
     output::redirect(cli.output_file.as_deref())?;
     output::listen(cli.verbose);
-    match cli.timeout {
-        None => command::run(cli, as_cosign).await,
-        Some(timeout) => match tokio::time::timeout(timeout.0, command::run(cli, as_cosign)).await {
-            Ok(result) => result,
-            Err(_) => Err(fault::Fault::timeout(timeout.0)),
-        },
-    }
+    runtime()?.block_on(async {
+        match cli.timeout {
+            None => command::run(cli, as_cosign).await,
+            Some(timeout) => match tokio::time::timeout(timeout.0, command::run(cli, as_cosign)).await {
+                Ok(result) => result,
+                Err(_) => Err(Fault::timeout(timeout.0)),
+            },
+        }
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::internal(format!("no runtime: {error}")))
 }
 
 /// Whether the text of a private key was pasted (T-58).

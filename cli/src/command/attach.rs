@@ -1,7 +1,6 @@
 //! `waxseal attach`.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -17,7 +16,8 @@ use waxseal_core::{PinnedRef, Verifier};
 use crate::args::attach::{AttachArgs, AttachAttestationArgs, AttachOutput, AttachSignatureArgs, AttachWhat};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::standard_input;
+use crate::file;
+use crate::input::{key_files, read, standard_input};
 use crate::output::{self, escape};
 use crate::session::{Session, location};
 
@@ -41,6 +41,10 @@ async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fa
     let signature = ("the signature", args.signature.as_deref() == Some("-"));
     let password = ("the registry's password", args.registry.registry_password_stdin);
     standard_input(keys.chain([signature, password]))?;
+    let keys = key_files(&args.key);
+    let typed = args.signature.as_deref().map(Path::new);
+    let material_files = args.payload.iter().chain(&args.bundle).map(PathBuf::as_path).chain(typed);
+    file::fits([], keys.iter().map(PathBuf::as_path).chain(material_files))?;
     let material = material(args)?;
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut job = Attaching::new(session.trusted(&args.key).await?, Timestamp::now());
@@ -72,10 +76,11 @@ async fn signature(args: &AttachSignatureArgs, offline: bool) -> Result<Exit, Fa
             if let Some(miss) = miss {
                 output::talk(&format!("  because: {}", output::verdict::finding(miss)));
             }
-            if args.output == AttachOutput::Json {
-                output::data(&verdict.to_json())?;
-            }
-            Ok(Exit::from(verdict.outcome()))
+            let telling = match args.output {
+                AttachOutput::Json => output::data(&verdict.to_json()).map_err(Fault::from),
+                AttachOutput::Text => Ok(()),
+            };
+            Ok(output::told(Exit::from(verdict.outcome()), telling))
         }
         _ => Err(Fault::internal("an outcome that nobody knows")),
     }
@@ -199,15 +204,7 @@ fn material(args: &AttachSignatureArgs) -> Result<Material, Fault> {
 /// A signature from a file, from standard input, or as it was typed: in base64, or as it is.
 fn signature_bytes(typed: &str) -> Result<Vec<u8>, Fault> {
     let bytes = match typed {
-        "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .take(KEY_FILE_BYTES)
-                .read_to_end(&mut bytes)
-                .map_err(|error| Fault::file(Path::new("standard input"), "read", &error))?;
-            bytes
-        }
+        "-" => read(Path::new("-"), KEY_FILE_BYTES)?,
         path if Path::new(path).exists() => read(Path::new(path), KEY_FILE_BYTES)?,
         text if base64_decode(text).is_ok_and(|bytes| !bytes.is_empty()) => text.as_bytes().to_vec(),
         path => {
@@ -222,15 +219,4 @@ fn signature_bytes(typed: &str) -> Result<Vec<u8>, Fault> {
     let joined: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let decoded = core::str::from_utf8(&joined).ok().and_then(|text| base64_decode(text).ok());
     Ok(decoded.unwrap_or(bytes))
-}
-
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| Fault::file(path, "read", &error))?;
-    if bytes.len() as u64 > limit {
-        return Err(Fault::usage(format!("{} is larger than {limit} bytes", path.display())));
-    }
-    Ok(bytes)
 }

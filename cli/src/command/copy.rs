@@ -12,7 +12,7 @@ use crate::args::copy::{CopyArgs, CopyOutput, OnlyKind};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output::progress::Bar;
-use crate::output::{self, escape};
+use crate::output::{self, counted, escape};
 use crate::session::{Session, location};
 
 /// Copies an image with everything that hangs on it.
@@ -109,10 +109,6 @@ fn tell(image: &CopiedImage, done: &str) {
             escape(&rejected.why)
         ));
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn record(image: &CopiedImage) -> String {

@@ -175,7 +175,7 @@ impl<'a> Show<'a> {
         let found = match self.run(line).await {
             Ok(exit) => exit,
             // A person's own image that cannot be read is not the demonstration's mistake.
-            Err(fault) if fault.is_closed_pipe() || line.first() == Some(&"copy") => return Err(fault),
+            Err(fault) if line.first() == Some(&"copy") => return Err(fault),
             Err(fault) => {
                 output::fault(&fault);
                 fault.exit()

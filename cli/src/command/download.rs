@@ -8,7 +8,7 @@ use waxseal_core::{Format, Platform};
 use crate::args::download::{DownloadArgs, DownloadSbomArgs, DownloadSignatureArgs, DownloadWhat};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::output;
+use crate::output::{self, counted};
 use crate::session::Session;
 
 /// Prints what is attached to an image.
@@ -40,10 +40,6 @@ async fn signature(args: &DownloadSignatureArgs, offline: bool) -> Result<Exit, 
         output::raw(format!("{}\n", one.line).as_bytes())?;
     }
     Ok(Exit::Done)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 async fn sbom(args: &DownloadSbomArgs, offline: bool) -> Result<Exit, Fault> {

@@ -1,5 +1,7 @@
 //! `waxseal public-key`.
 
+use std::path::PathBuf;
+
 use waxseal::keys::KeyName;
 
 use super::generate_key_pair::record;
@@ -8,7 +10,7 @@ use crate::args::public_key::PublicKeyArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
-use crate::input::standard_input;
+use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::Session;
 use crate::signer::kept;
@@ -18,6 +20,9 @@ pub(crate) async fn run(args: &PublicKeyArgs, offline: bool) -> Result<Exit, Fau
     let session = Session::without_registry(offline)?;
     let place: KeyName = args.key.parse()?;
     let stdin = standard_input([("the key", args.key == "-")])?;
+    let keys = key_files([&args.key]);
+    let inputs = keys.iter().chain(&args.password.password_file).map(PathBuf::as_path);
+    file::fits(args.outfile.as_deref(), inputs)?;
     let mut trouble = None;
     let read = waxseal::keys::public_half(&place, session.places(), || {
         kept(&mut trouble, args.password.existing(&args.key, stdin))

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use std::path::PathBuf;
 use waxseal::{Signed, Signing};
 use waxseal_core::key::LocalSigner;
 use waxseal_core::{Format, Scheme, Signer};
@@ -12,7 +13,7 @@ use crate::args::sign::{SignArgs, SignOutput};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
-use crate::input::standard_input;
+use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::{Session, location};
 
@@ -29,6 +30,12 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
     job.recursive = args.recursive;
     job.upload = args.upload;
     one_file(args)?;
+    let (inputs, outputs) =
+        (key_files(&args.key), [&args.output_signature, &args.output_payload, &args.bundle]);
+    file::fits(
+        outputs.into_iter().flatten().map(PathBuf::as_path),
+        inputs.iter().chain(&args.signer.password.password_file).map(PathBuf::as_path),
+    )?;
     job.expect = match &args.expect_digest {
         Some(text) => Some(text.parse().map_err(|error| Fault::usage(format!("--expect-digest: {error}")))?),
         None => None,

@@ -9,7 +9,7 @@ use crate::args::sign_blob::SignBlobArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
-use crate::input::standard_input;
+use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::Session;
 
@@ -52,24 +52,11 @@ fn fits(args: &SignBlobArgs) -> Result<(), Fault> {
     if args.blobs.len() > 1 && !args.b64 {
         return Err(Fault::usage("--b64=false writes the signature of one file"));
     }
-    let key = args.key.parse::<KeyName>()?;
+    args.key.parse::<KeyName>()?;
     // A signature that takes the place of what it is for, of its key, or of the other one.
-    for (at, target) in targets.iter().enumerate() {
-        let mut others: Vec<&PathBuf> =
-            args.blobs.iter().chain(targets.iter().skip(at).skip(1).copied()).collect();
-        if let KeyName::File(path) = &key {
-            others.push(path);
-        }
-        if let Some(other) = others.into_iter().find(|other| is_same(target, other)) {
-            return Err(Fault::usage(format!("{} would be overwritten by a signature", other.display())));
-        }
-    }
-    Ok(())
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    real(one) == real(other) && !one.starts_with("/dev")
+    let keys = key_files([&args.key]);
+    let inputs = args.blobs.iter().chain(&keys).chain(&args.signer.password.password_file);
+    file::fits(targets.into_iter().map(PathBuf::as_path), inputs.map(PathBuf::as_path))
 }
 
 /// Whether `-` is meant, standard input.

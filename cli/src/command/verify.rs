@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::path::PathBuf;
 use waxseal::{Platforms, Verification};
 use waxseal_core::policy::{RepositoryGlob, SignedFor};
 use waxseal_core::verify::Outcome;
@@ -13,7 +13,8 @@ use crate::args::verify::{VerifyArgs, VerifyOutput};
 use crate::args::{Annotation, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::standard_input;
+use crate::file;
+use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::{CONCURRENT_IMAGES, Session};
 
@@ -22,6 +23,9 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
     let keys = args.key.iter().map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
     let names: Vec<_> = args.images.iter().map(|name| local(name, args.local_image)).collect();
+    let inputs = key_files(&args.key);
+    file::fits(args.verdict_file.as_deref(), inputs.iter().map(PathBuf::as_path))?;
+    output::keep_verdicts(args.verdict_file.as_deref())?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
     let job = verification(args, &session).await?;
     let form = args.output.unwrap_or(if output::stdout_is_terminal() && !as_cosign {
@@ -29,12 +33,6 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
     } else {
         VerifyOutput::Json
     });
-    let mut file = match &args.verdict_file {
-        Some(path) => {
-            Some((path, std::fs::File::create(path).map_err(|error| Fault::file(path, "written", &error))?))
-        }
-        None => None,
-    };
     let mut verdicts = stream::iter(names)
         .map(|name| {
             let (session, job) = (&session, &job);
@@ -60,14 +58,8 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
             }
         };
         exit = exit.worst(verdict.outcome().into());
-        if let Some((path, file)) = &mut file {
-            writeln!(file, "{}", verdict.to_json()).map_err(|error| Fault::file(path, "written", &error))?;
-        }
-        match show(&name, &verdict, form) {
-            // Who does not read on has not changed the verdicts (T-71).
-            Err(fault) if fault.is_closed_pipe() => {}
-            shown => shown?,
-        }
+        exit = output::told(exit, output::keep_verdict(&verdict.to_json()));
+        exit = output::told(exit, show(&name, &verdict, form));
     }
     Ok(exit)
 }

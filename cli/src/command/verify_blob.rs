@@ -1,6 +1,6 @@
 //! `waxseal verify-blob`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use waxseal::blob;
@@ -13,7 +13,8 @@ use super::verify::verifier;
 use crate::args::verify_blob::{BlobOutput, VerifyBlobArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::standard_input;
+use crate::file;
+use crate::input::{key_files, standard_input};
 use crate::output;
 use crate::session::Session;
 
@@ -29,6 +30,9 @@ pub(crate) async fn run(args: &VerifyBlobArgs, offline: bool) -> Result<Exit, Fa
     }
     let keys = args.key.iter().map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the file", args.blob == "-")]))?;
+    let keys = key_files(&args.key);
+    let named = [Some(args.blob.as_str()), args.signature.as_deref()].into_iter().flatten().map(Path::new);
+    file::fits([], keys.iter().chain(&args.bundle).map(PathBuf::as_path).chain(named))?;
     let session = Session::without_registry(offline)?;
     let requirement =
         SignatureRequirement::by(session.trusted(&args.key).await?).map_err(waxseal::Error::from)?;
@@ -45,12 +49,7 @@ pub(crate) async fn run(args: &VerifyBlobArgs, offline: bool) -> Result<Exit, Fa
     if args.key.len() > 1 {
         output::talk("several keys: a signature by any one of them is enough");
     }
-    let exit = verdict.outcome().into();
-    match show(args, &verdict, digest) {
-        // Who does not read on has not changed the verdict (T-71).
-        Err(fault) if fault.is_closed_pipe() => Ok(exit),
-        shown => shown.map(|()| exit),
-    }
+    Ok(output::told(verdict.outcome().into(), show(args, &verdict, digest)))
 }
 
 /// The bytes of the signature; a file that stands there is preferred to the same text taken as base64.

@@ -8,25 +8,67 @@ pub(crate) mod progress;
 pub(crate) mod tree;
 pub(crate) mod verdict;
 
-use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) use escape::escape;
 
+use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::file::Growing;
 
 /// The file that stands in for stdout (`--output-file`).
-static REDIRECTED: OnceLock<Mutex<File>> = OnceLock::new();
+static REDIRECTED: OnceLock<Kept> = OnceLock::new();
+/// The file that verdicts are written to, whatever is printed (`--verdict-file`).
+static VERDICTS: OnceLock<Kept> = OnceLock::new();
 
-/// From now on data goes to this file.
+/// A file that stands in its place when the command has ended, however it ended: what an earlier run left there must
+/// not be taken for the outcome of this one.
+struct Kept {
+    path: PathBuf,
+    /// None once it is in its place.
+    file: Mutex<Option<Growing>>,
+}
+
+/// From now on data goes to this file, which stands in its place after [`close`].
 pub(crate) fn redirect(path: Option<&Path>) -> Result<(), Fault> {
+    keep_in(&REDIRECTED, path)
+}
+
+/// From now on verdicts go to this file too, which stands in its place after [`close`].
+pub(crate) fn keep_verdicts(path: Option<&Path>) -> Result<(), Fault> {
+    keep_in(&VERDICTS, path)
+}
+
+fn keep_in(place: &OnceLock<Kept>, path: Option<&Path>) -> Result<(), Fault> {
     let Some(path) = path else { return Ok(()) };
-    let file = File::create(path).map_err(|error| Fault::file(path, "written", &error))?;
+    let file = Mutex::new(Some(Growing::new(path)?));
     // Called once, before anything is written.
-    let _ = REDIRECTED.set(Mutex::new(file));
+    let _ = place.set(Kept { path: path.to_owned(), file });
     Ok(())
+}
+
+/// The file that stands in for stdout.
+pub(crate) fn redirected() -> Option<&'static Path> {
+    REDIRECTED.get().map(|redirected| redirected.path.as_path())
+}
+
+/// Gives the file that stands in for stdout up: what stands in its place is needed, and stays.
+pub(crate) fn forgo() {
+    if let Some(kept) = REDIRECTED.get() {
+        kept.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Puts the files of data in their places.
+pub(crate) fn close() -> Result<(), Fault> {
+    let finished = [&REDIRECTED, &VERDICTS].map(|place| {
+        // Whoever still writes at the end of the time (`--timeout`) writes into a pipe, which has no place to be put.
+        let file = place.get().and_then(|kept| kept.file.try_lock().ok()?.take());
+        file.map_or(Ok(()), Growing::finish)
+    });
+    finished.into_iter().collect()
 }
 
 /// From now on the requests that are made are told on stderr, without headers and without secrets.
@@ -58,23 +100,69 @@ pub(crate) fn stderr_is_terminal() -> bool {
 
 /// Writes a line of data to stdout.
 pub(crate) fn data(line: &str) -> io::Result<()> {
-    if let Some(file) = REDIRECTED.get() {
-        return writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{line}");
-    }
-    let mut stdout = anstream::stdout().lock();
-    stdout.write_all(line.as_bytes())?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()
+    delivered(|| {
+        if let Some(redirected) = REDIRECTED.get() {
+            return redirected.write(format!("{line}\n").as_bytes());
+        }
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(line.as_bytes())?;
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    })
 }
 
 /// Writes bytes of data to stdout, as they are.
 pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
-    if let Some(file) = REDIRECTED.get() {
-        return file.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes);
+    delivered(|| {
+        if let Some(redirected) = REDIRECTED.get() {
+            return redirected.write(bytes);
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    })
+}
+
+impl Kept {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        match self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(file) => file.write_all(bytes),
+            None => Ok(()),
+        }
     }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
+}
+
+/// Writes a verdict to the file for verdicts, if there is one.
+pub(crate) fn keep_verdict(record: &str) -> Result<(), Fault> {
+    VERDICTS.get().map_or(Ok(()), |kept| {
+        delivered(|| kept.write(format!("{record}\n").as_bytes()))
+            .map_err(|error| Fault::file(&kept.path, "written", &error))
+    })
+}
+
+/// Who does not read on has changed neither what was decided nor what is left to do (T-71).
+fn delivered(write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match write() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// How a command ends that was decided before it was told: what cannot be printed makes the exit code worse, never
+/// better (T-71).
+pub(crate) fn told(exit: Exit, telling: Result<(), Fault>) -> Exit {
+    match telling {
+        Ok(()) => exit,
+        Err(trouble) => {
+            fault(&trouble);
+            exit.worst(trouble.exit())
+        }
+    }
+}
+
+/// A number of things in words.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Writes a line of talk to stderr. That nobody listens there is no reason to stop.

@@ -21,6 +21,7 @@ mod download;
 mod examples;
 mod keys;
 mod login;
+mod outputs;
 mod pages;
 mod passwords;
 mod registries;
