@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use waxseal::{Platforms, Verification};
 use waxseal_core::policy::{RepositoryGlob, SignedFor};
-use waxseal_core::verify::Outcome;
+use waxseal_core::verify::{Outcome, Unseen};
 use waxseal_core::{Policy, SignatureRequirement, Verdict, Verifier};
 
 use crate::args::verify::{VerifyArgs, VerifyOutput};
@@ -46,22 +46,25 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
         })
         .buffered(args.max_workers.map_or(CONCURRENT_IMAGES, usize::from).max(1));
     let mut exit = Exit::Done;
-    while let Some((name, verdict)) = verdicts.next().await {
-        let verdict = match verdict {
-            Ok(verdict) => verdict,
-            // One image that cannot be looked at does not silence the verdicts over the others.
-            Err(fault) => {
-                output::talk(&format!("{}: undecided", escape(&name)));
-                output::fault(&fault);
-                exit = exit.worst(fault.exit());
-                continue;
-            }
+    while let Some((name, judged)) = verdicts.next().await {
+        // One image that cannot be looked at does not silence the verdicts over the others.
+        let record = match &judged {
+            Ok(verdict) => verdict.to_json(),
+            Err(fault) => unseen(&name, &job, fault).to_json(),
         };
-        exit = exit.worst(verdict.outcome().into());
-        exit = output::told(exit, output::keep_verdict(&verdict.to_json()));
-        exit = output::told(exit, show(&name, &verdict, form));
+        exit = exit.worst(match &judged {
+            Ok(verdict) => verdict.outcome().into(),
+            Err(fault) => fault.exit(),
+        });
+        exit = output::told(exit, output::keep_verdict(&record));
+        exit = output::told(exit, show(&name, &judged, &record, form));
     }
     Ok(exit)
+}
+
+/// What is said of an image that cannot be looked at (rule V1).
+fn unseen(name: &str, job: &Verification, fault: &Fault) -> Unseen {
+    Unseen::new(name, fault.code(), fault.message(), &job.policy, job.now)
 }
 
 /// What must hold, from flags.
@@ -93,10 +96,21 @@ async fn verification(args: &VerifyArgs, session: &Session) -> Result<Verificati
     Ok(job)
 }
 
-fn show(name: &str, verdict: &Verdict, form: VerifyOutput) -> Result<(), Fault> {
+fn show(name: &str, judged: &Result<Verdict, Fault>, record: &str, form: VerifyOutput) -> Result<(), Fault> {
+    let verdict = match judged {
+        Ok(verdict) => verdict,
+        Err(fault) => {
+            output::talk(&format!("{}: undecided", escape(name)));
+            output::fault(fault);
+            if form == VerifyOutput::Verdict {
+                output::data(record)?;
+            }
+            return Ok(());
+        }
+    };
     match form {
         VerifyOutput::Text => output::data(output::verdict::text(name, verdict).trim_end())?,
-        VerifyOutput::Verdict => output::data(&verdict.to_json())?,
+        VerifyOutput::Verdict => output::data(record)?,
         VerifyOutput::Json => {
             // As with cosign: the talk beside the data says what was checked, and what was not.
             output::talk(output::verdict::text(name, verdict).trim_end());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use waxseal::blob;
 use waxseal_core::encoding::base64_decode;
-use waxseal_core::verify::Outcome;
+use waxseal_core::verify::{Outcome, Unseen};
 use waxseal_core::{Digest, Policy, SignatureRequirement, Verdict};
 
 use super::sign_blob::source;
@@ -37,19 +37,34 @@ pub(crate) async fn run(args: &VerifyBlobArgs, offline: bool) -> Result<Exit, Fa
     let requirement =
         SignatureRequirement::by(session.trusted(&args.key).await?).map_err(waxseal::Error::from)?;
     let policy = Policy::requiring(requirement);
-    let verifier = verifier(args.allow_example_keys);
-    let signature = signature(args)?;
-    let path = Path::new(&args.blob);
     let now = Timestamp::now();
-    let digest = args.blob.parse::<Digest>().ok().filter(|_| !path.exists());
-    let verdict = match digest {
-        Some(digest) => blob::verify_blob_digest(digest, &signature, &policy, &verifier, now)?,
-        None => blob::verify_blob(source(path), &args.blob, &signature, &policy, &verifier, now)?,
-    };
+    let judged = judge(args, &policy, now);
+    if let (Err(fault), Some(BlobOutput::Verdict)) = (&judged, args.output) {
+        let unseen = Unseen::new(&args.blob, fault.code(), fault.message(), &policy, now);
+        output::data(&unseen.to_json())?;
+    }
+    let (verdict, digest) = judged?;
     if args.key.len() > 1 {
         output::talk("several keys: a signature by any one of them is enough");
     }
     Ok(output::told(verdict.outcome().into(), show(args, &verdict, digest)))
+}
+
+/// The verdict, and the digest that was named in place of the file.
+fn judge(
+    args: &VerifyBlobArgs,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(Verdict<Digest>, Option<Digest>), Fault> {
+    let signature = signature(args)?;
+    let verifier = verifier(args.allow_example_keys);
+    let path = Path::new(&args.blob);
+    let digest = args.blob.parse::<Digest>().ok().filter(|_| !path.exists());
+    let verdict = match digest {
+        Some(digest) => blob::verify_blob_digest(digest, &signature, policy, &verifier, now)?,
+        None => blob::verify_blob(source(path), &args.blob, &signature, policy, &verifier, now)?,
+    };
+    Ok((verdict, digest))
 }
 
 /// The bytes of the signature; a file that stands there is preferred to the same text taken as base64.

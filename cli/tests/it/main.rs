@@ -30,6 +30,7 @@ mod saving;
 mod scan_fetch;
 mod small;
 mod tree;
+mod verify;
 
 /// A file that is not named above would never be compiled.
 #[test]

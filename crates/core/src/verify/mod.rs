@@ -12,6 +12,7 @@ mod image;
 mod platforms;
 mod reason;
 mod standing;
+mod unseen;
 mod verdict;
 mod verified;
 
@@ -24,6 +25,7 @@ pub use finding::Finding;
 pub use platforms::PlatformVerdict;
 pub use reason::Reason;
 pub use standing::{StandingStatement, statements_by};
+pub use unseen::Unseen;
 pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_SCHEMA, Verdict};
 pub use verified::{ImageSignature, Proof, Verified};
 
