@@ -38,7 +38,15 @@ impl Fault {
         Self::new(Exit::Undecided, "timeout", format!("not done within {} s (--timeout)", limit.as_secs()))
     }
 
-    /// A file could not be read or written.
+    /// A file that belongs to the configuration cannot be read: a password, a certificate, a policy.
+    pub(crate) fn setting(path: &std::path::Path, error: &io::Error) -> Self {
+        let mut fault = Self::configuration(format!("{} cannot be read", path.display()));
+        fault.causes.push(error.to_string());
+        fault
+    }
+
+    /// A file could not be read that was to be judged or signed, or could not be written. For what belongs to the
+    /// configuration see [`Fault::setting`].
     pub(crate) fn file(path: &std::path::Path, what: &str, error: &io::Error) -> Self {
         let mut fault = Self::new(Exit::Undecided, "io", format!("{} cannot be {what}", path.display()));
         fault.causes.push(error.to_string());

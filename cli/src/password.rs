@@ -138,7 +138,7 @@ fn secret_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
         std::fs::File::open(path)?.take(KEY_FILE_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read(path).map_err(|error| Fault::file(path, "read", &error))?;
+    let bytes = read(path).map_err(|error| Fault::setting(path, &error))?;
     if bytes.len() as u64 > KEY_FILE_BYTES {
         return Err(Fault::configuration(format!("{} is too large for a password", path.display())));
     }

@@ -238,7 +238,7 @@ pub(crate) fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(path)
         .and_then(|file| file.take(PEM_BYTES.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| Fault::file(path, "read", &error))?;
+        .map_err(|error| Fault::setting(path, &error))?;
     if bytes.len() as u64 > PEM_BYTES {
         return Err(Fault::configuration(format!(
             "{} is larger than {PEM_BYTES} bytes: too large for certificates",

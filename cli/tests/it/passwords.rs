@@ -46,7 +46,7 @@ fn a_password_comes_on_an_open_descriptor() {
     room.write("password", "example");
     room.end(&mut room.shell("waxseal sign-blob --key p256.key --password-fd 7 blob 7<password")).ends(0);
     room.end(&mut room.shell("waxseal sign-blob --key p256.key --password-fd 7 blob"))
-        .ends(3)
+        .ends(4)
         .says("/dev/fd/7");
 }
 
@@ -131,4 +131,24 @@ fn a_password_has_no_flag_of_its_own() {
         .ends(4)
         .says("too large");
     room.pipe(vec![b'x'; 1 << 20], SIGN).ends(4).says("too long");
+}
+
+#[test]
+fn a_file_of_the_configuration_that_is_missing_is_a_bad_configuration() {
+    let room = room();
+    room.run(&["sign-blob", "--key", "p256.key", "--password-file", "missing", "blob"])
+        .ends(4)
+        .says("missing cannot be read")
+        .says("[configuration]");
+    room.run(&["import-key-pair", "--key", "p256.key", "--import-password-file", "missing"]).ends(4);
+    for flag in ["--registry-cacert", "--registry-client-cert"] {
+        let mut line = vec!["verify", "--key", "p256.pub", flag, "missing", "registry.example.com/app:1.0"];
+        if flag == "--registry-client-cert" {
+            line.extend(["--registry-client-key", "missing"]);
+        }
+        room.run(&line).ends(4).says("missing cannot be read");
+    }
+    // What was to be judged is no configuration.
+    room.run(&["verify-blob", "--key", "p256.pub", "--signature", "missing.sig", "blob"]).ends(3);
+    room.run(&["verify-blob", "--key", "p256.pub", "--bundle", "missing.json", "blob"]).ends(3);
 }
