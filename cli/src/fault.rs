@@ -35,7 +35,7 @@ impl Fault {
 
     /// The whole command took longer than it may.
     pub(crate) fn timeout(limit: std::time::Duration) -> Self {
-        Self::new(Exit::Undecided, "timeout", format!("not done within {} s (--timeout)", limit.as_secs()))
+        Self::new(Exit::Undecided, "timeout", format!("not done within {limit:?} (--timeout)"))
     }
 
     /// A file that belongs to the configuration cannot be read: a password, a certificate, a policy.

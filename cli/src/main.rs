@@ -19,12 +19,20 @@ mod signer;
 mod xray;
 
 use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, Timeout};
 use crate::exit::Exit;
 use crate::fault::Fault;
+
+/// Time that a command has after its own to end by itself: what waits for a network notices, and takes its unfinished
+/// files away.
+const GRACE: Duration = Duration::from_millis(500);
+/// Stack of the thread that a command with `--timeout` runs on, in bytes: what the first thread usually has.
+const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     if std::env::args_os().any(|argument| is_key_text(&argument.to_string_lossy())) {
@@ -68,14 +76,36 @@ fn main() -> ExitCode {
 fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
     output::redirect(cli.output_file.as_deref())?;
     output::listen(cli.verbose);
-    runtime()?.block_on(async {
-        match cli.timeout {
-            None => command::run(cli, as_cosign).await,
-            Some(timeout) => match tokio::time::timeout(timeout.0, command::run(cli, as_cosign)).await {
-                Ok(result) => result,
-                Err(_) => Err(Fault::timeout(timeout.0)),
-            },
-        }
+    match cli.timeout {
+        None => runtime()?.block_on(command::run(cli, as_cosign)),
+        Some(Timeout(limit)) => limited(cli, as_cosign, limit),
+    }
+}
+
+/// Runs the command on a thread of its own: what waits for standard input or reads a file cannot be told to stop, only
+/// be left behind.
+fn limited(cli: Cli, as_cosign: bool, limit: Duration) -> Result<Exit, Fault> {
+    let (sender, receiver) = mpsc::channel();
+    let work = move || {
+        let result = runtime().and_then(|runtime| {
+            let limited = async { tokio::time::timeout(limit, command::run(cli, as_cosign)).await };
+            runtime.block_on(limited).unwrap_or_else(|_| {
+                runtime.shutdown_background();
+                Err(Fault::timeout(limit))
+            })
+        });
+        // Nobody listens any more where it took too long.
+        let _ = sender.send(result);
+    };
+    std::thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(work)
+        .map_err(|error| Fault::internal(format!("no thread: {error}")))?;
+    receiver.recv_timeout(limit.saturating_add(GRACE)).unwrap_or_else(|error| {
+        Err(match error {
+            RecvTimeoutError::Timeout => Fault::timeout(limit),
+            RecvTimeoutError::Disconnected => Fault::internal("the command ended without an outcome"),
+        })
     })
 }
 

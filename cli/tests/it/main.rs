@@ -29,6 +29,7 @@ mod room;
 mod saving;
 mod scan_fetch;
 mod small;
+mod timeouts;
 mod tree;
 mod verify;
 

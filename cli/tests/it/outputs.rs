@@ -186,7 +186,7 @@ fn a_file_for_stdout_holds_what_was_printed() {
         .prints_nothing();
     assert_eq!(room.text("out"), printed.data());
     // What fails leaves nothing of an older run to be taken for its own.
-    for more in [&["--key", "missing"][..]] {
+    for more in [&["--key", "missing"][..], &["--key", "-", "--timeout", "200ms"]] {
         room.write("old", "{\"verdict\":\"admit\"}");
         let (reader, writer) = std::io::pipe().unwrap();
         let mut command = room.process();
