@@ -1,9 +1,10 @@
 //! `waxseal sign`.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
-use waxseal::{Signed, Signing};
+use waxseal::{Signed, Signing, Written};
+use waxseal_core::encoding::base64_encode;
 use waxseal_core::key::LocalSigner;
 use waxseal_core::{Format, Scheme, Signer};
 
@@ -56,6 +57,9 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
         if image.tag().is_some() && args.expect_digest.is_none() {
             output::talk(&format!("{}: signing {}", escape(name), image.digest()));
         }
+        if !job.formats_for(image.digest()).contains(&Format::Legacy) {
+            no_legacy(args)?;
+        }
         let signed = job.sign(image, &borrowed).await?;
         for one in &signed {
             if args.upload {
@@ -69,7 +73,7 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
         advice(&job.formats, &signers);
     }
     if args.output == SignOutput::Json {
-        output::data(&record(&done))?;
+        output::data(&record(&done, args.upload))?;
     }
     Ok(Exit::Done)
 }
@@ -83,10 +87,8 @@ fn one_file(args: &SignArgs) -> Result<(), Fault> {
             .hint("run the command for each image and each key, without --recursive"));
     }
     let formats = args.format.formats();
-    if (args.output_signature.is_some() || args.output_payload.is_some())
-        && !formats.contains(&Format::Legacy)
-    {
-        return Err(Fault::usage("--output-signature and --output-payload are of the legacy format"));
+    if !formats.contains(&Format::Legacy) {
+        no_legacy(args)?;
     }
     if args.bundle.is_some() && !formats.contains(&Format::Bundle) {
         return Err(Fault::usage("--bundle is of the bundle format"));
@@ -94,9 +96,24 @@ fn one_file(args: &SignArgs) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What is only in a legacy signature cannot be written where none is made: with `--format bundle`, and with both
+/// formats for an image by another digest than SHA-256 (rule G7).
+fn no_legacy(args: &SignArgs) -> Result<(), Fault> {
+    if args.output_signature.is_none() && args.output_payload.is_none() {
+        return Ok(());
+    }
+    Err(Fault::usage(
+        "--output-signature and --output-payload are of the legacy format, which is not written here: it is left out \
+         with --format bundle, and is for SHA-256 digests only",
+    )
+    .hint("give --bundle FILE for the bundle"))
+}
+
 /// Writes the files that were named and, where nothing is written beside the image, the signature to stdout as
 /// cosign does.
 fn write(args: &SignArgs, signed: &Signed) -> Result<(), Fault> {
+    let print = !args.upload && args.output == SignOutput::Text;
+    let legacy = signed.signatures.iter().any(|written| written.signed.legacy.is_some());
     for written in &signed.signatures {
         if let Some(legacy) = &written.signed.legacy {
             if let Some(path) = &args.output_signature {
@@ -105,18 +122,23 @@ fn write(args: &SignArgs, signed: &Signed) -> Result<(), Fault> {
             if let Some(path) = &args.output_payload {
                 file::write(path, &legacy.payload)?;
             }
-            if !args.upload && args.output_signature.is_none() {
+            if print && args.output_signature.is_none() {
                 output::data(&legacy.signature)?;
             }
         }
         if let Some(bundle) = &written.signed.bundle {
             if let Some(path) = &args.bundle {
                 file::write(path, bundle)?;
-            } else if !args.upload && args.format == FormatArg::Bundle {
+            } else if print && !legacy {
                 output::raw(bundle)?;
                 output::data("")?;
             }
         }
+    }
+    if print && legacy && args.bundle.is_none() && args.format == FormatArg::Both {
+        output::talk(
+            "the bundle is not shown beside the legacy signature: give --bundle FILE, --format bundle or -o json",
+        );
     }
     Ok(())
 }
@@ -155,23 +177,28 @@ fn advice(formats: &[Format], signers: &[LocalSigner]) {
     }
 }
 
-fn record(done: &[Signed]) -> String {
+/// What was done; where nothing was written beside the image, with what was made.
+fn record(done: &[Signed], upload: bool) -> String {
     let images: Vec<_> = done
         .iter()
         .map(|one| {
-            let signatures: Vec<_> = one
-                .signatures
-                .iter()
-                .map(|written| {
-                    json!({
-                        "key": written.key,
-                        "format": written.format.name(),
-                        "already": written.already,
-                    })
-                })
-                .collect();
+            let signatures: Vec<_> = one.signatures.iter().map(|written| entry(written, upload)).collect();
             json!({ "image": one.image.to_string(), "digest": one.image.digest(), "signatures": signatures })
         })
         .collect();
     json!({ "schema": "waxseal/sign/v1", "images": images }).to_string()
+}
+
+fn entry(written: &Written, upload: bool) -> Value {
+    let mut entry =
+        json!({ "key": written.key, "format": written.format.name(), "already": written.already });
+    let Some(members) = entry.as_object_mut().filter(|_| !upload) else { return entry };
+    if let Some(legacy) = &written.signed.legacy {
+        members.insert("signature".to_owned(), json!(legacy.signature));
+        members.insert("payload".to_owned(), json!(base64_encode(&legacy.payload)));
+    }
+    if let Some(bundle) = &written.signed.bundle {
+        members.insert("bundle".to_owned(), serde_json::from_slice(bundle).unwrap_or_default());
+    }
+    entry
 }

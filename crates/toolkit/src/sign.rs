@@ -115,7 +115,7 @@ impl Signing {
         signers: &[&(dyn Signer + Sync)],
     ) -> Result<Signed, Error> {
         let pinned = target.pinned.clone();
-        let formats = formats_for(pinned.digest(), &self.formats);
+        let formats = self.formats_for(pinned.digest());
         let looking = Looking { formats: formats.clone(), ..self.looking.clone() };
         let Found { evidence, signature_tag, .. } =
             if self.upload { standing(&image.evidence, &pinned, &looking).await? } else { Found::default() };
@@ -140,6 +140,12 @@ impl Signing {
             self.write(image, &target, signature_tag, &signatures).await?;
         }
         Ok(Signed { image: pinned, signatures })
+    }
+
+    /// The formats that are written for an image of this digest: the bundle alone for a SHA-512 image, unless only the
+    /// other was asked for (rule G7).
+    pub fn formats_for(&self, image: &Digest) -> Vec<Format> {
+        formats_for(image, &self.formats)
     }
 
     /// The formats in which this signer's signature stands there, valid and with the same annotations (rule G3).
