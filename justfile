@@ -1,33 +1,34 @@
-# Shorthands. Nothing here is needed: the README's two commands and .ci/run do everything.
+# Shorthands. What must pass is .ci/run; most of these are steps of it.
 
 _default:
     @just --list
 
-# What CI checks, in its order
-check: fmt lint test doc arch
+# The steps of .ci/run that need nothing but Rust, in its order
+check:
+    .ci/run format lint test doc pure
 
 fmt:
-    cargo fmt --all --check
+    .ci/run format
 
 lint:
-    cargo clippy --workspace --all-targets --locked -- -D warnings
+    .ci/run lint
 
 test:
-    cargo test --workspace
+    .ci/run test
 
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-
-# The rules of the house: arrows, banned crates, licences
-arch:
-    cargo test -p waxseal-testkit --test house
+    .ci/run doc
 
 # The core without anything native
 pure:
-    cargo test -p waxseal-core --no-default-features --features pure-rust --lib --tests
+    .ci/run pure
 
 demo:
-    cargo run --release -p waxseal-cli -- demo
+    .ci/run demo
+
+# The rules of the house alone: arrows, banned crates, licences
+arch:
+    cargo test -p waxseal-testkit --test house
 
 # Format, and accept what clippy can mend
 fix:

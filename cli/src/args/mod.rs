@@ -35,8 +35,8 @@ use waxseal_core::Format;
 
 /// Sign and verify OCI images: in a pipeline, before a deploy, behind an air gap
 ///
-/// Reads and writes what cosign reads and writes; verifies with keys and without any network but the registry
-/// that stands in the image's name.
+/// Reads and writes what cosign reads and writes; verifies with keys, and asks nobody but the registries and the hosts
+/// of keys that you name, and where those registries send their readers.
 ///
 /// Exit codes: 0 done or admitted, 1 refused, 2 usage, 3 undecided (could not reach or read), 4 bad key, policy or
 /// configuration, 70 internal.
@@ -46,7 +46,7 @@ pub(crate) struct Cli {
     /// Open no network connection at all
     #[arg(long, global = true, env = "WAXSEAL_OFFLINE", help_heading = "Global options")]
     pub(crate) offline: bool,
-    /// Write what would go to stdout into this file
+    /// Write what would go to stdout into this file, which stands there when the command has ended
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) output_file: Option<PathBuf>,
     /// Time for the whole command, as 30s, 3m or 1h (default: none; single requests have their own)

@@ -10,8 +10,8 @@ use crate::signer::SignerArgs;
 
 /// Sign images: right after the push, with one key or several, in both formats at once
 ///
-/// The digest is what is signed; a tag is resolved once, and the digest is printed. A signature by the same key,
-/// with the same annotations, that stands there already is not made again.
+/// The digest is what is signed; a tag is resolved once, and the digest is printed. Where a signature by the same key,
+/// with the same annotations, stands there already, nothing is written.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct SignArgs {
@@ -41,10 +41,11 @@ pub(crate) struct SignArgs {
     /// Fail if the image does not have this digest (the tag has moved)
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_digest: Option<String>,
-    /// What is printed on stdout: nothing, or what was written as JSON
+    /// What is printed on stdout: nothing, or what was written as JSON (with --upload=false: what was made)
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: SignOutput,
-    /// Whether the signature is written beside the image; with =false it only goes to stdout and the files named
+    /// Whether signatures are written beside the image; with =false they go to the files named, and else to stdout: the
+    /// legacy one in base64, the bundle where it is made alone
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) upload: bool,

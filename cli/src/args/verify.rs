@@ -9,8 +9,9 @@ use super::{Annotation, FormatArg};
 
 /// Verify images: admitted, refused or undecided, with the reason
 ///
-/// Looks in every place that signatures stand in, in both formats. With a key, no host is contacted but the
-/// registry in the image's name.
+/// Looks in every place that signatures stand in, in both formats. Nobody is asked but the image's registry, that of
+/// --signature-repository, the host of an https:// key, and where a registry sends its readers: to its token service,
+/// and to where its bytes are stored.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct VerifyArgs {
@@ -50,7 +51,8 @@ pub(crate) struct VerifyArgs {
     /// What is printed on stdout (default: text on a terminal, json elsewhere)
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<VerifyOutput>,
-    /// Write the verdicts to this file, one JSON document a line, whatever is printed
+    /// Write the verdicts to this file, one JSON document a line, whatever is printed; the file stands there when
+    /// the command has ended
     #[arg(long, value_name = "FILE")]
     pub(crate) verdict_file: Option<PathBuf>,
     /// Images that are verified at the same time
