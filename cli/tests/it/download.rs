@@ -52,6 +52,17 @@ fn a_platform_of_an_index_has_signatures_of_its_own() {
     room.run(&["download", "signature", &name]).ends(0);
     room.run(&["download", "signature", "--platform", "linux/arm64", &name]).ends(1);
     room.run(&["download", "signature", "--platform", "linux/s390x", &name]).ends(3);
+    // An image that stands in no index is for the platform that it states.
+    ImageBuilder::new().file("f", "x").platform("linux/s390x").build().push_to(&registry, "single", "1.0");
+    let single = registry.image("single", "1.0");
+    room.sign("p256", &single, &[]);
+    room.run(&["download", "signature", "--platform", "linux/s390x", &single]).ends(0);
+    let other = room.run(&["download", "signature", "--platform", "linux/amd64", &single]).ends(3);
+    other.says_each(&["no image for linux/amd64, only for linux/s390x"]);
+    let [_, public, _] = room.keys("p256");
+    room.run(&["verify", "--key", &public, "--platform", "linux/s390x", &single]).ends(0);
+    let other = room.run(&["verify", "--key", &public, "--platform", "linux/amd64", &single]).ends(3);
+    other.says_each(&["no image for linux/amd64, only for linux/s390x"]);
     room.run(&["download", "signature", "--platform", "linux", &name]).ends(2);
 }
 

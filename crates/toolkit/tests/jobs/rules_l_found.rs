@@ -1,7 +1,7 @@
 //! Rules L3, L5 and L6: what is found. Junk, too much, and hints that lie.
 
 use serde_json::{Value, json};
-use waxseal::{Finding, Verification};
+use waxseal::{ErrorKind, Finding, Image, Verification};
 use waxseal_core::candidate::{CERTIFICATE_ANNOTATION, SIGNATURE_ANNOTATION};
 use waxseal_core::limits::{CANDIDATES_PER_STORE, SIGNATURE_LAYERS};
 use waxseal_core::media_type::{
@@ -13,7 +13,7 @@ use waxseal_oci::ErrorKind as Store;
 use waxseal_testkit::rng::now;
 use waxseal_testkit::{Behaviour, ImageBuilder, Match, Registry};
 
-use crate::scene::{Layer, Scene, admitted, by, by_all, client, refused, undecided, verify_with};
+use crate::scene::{Layer, Scene, admitted, by, by_all, client, failed, refused, undecided, verify_with};
 
 const REFERRERS: &str = "/referrers/";
 
@@ -255,6 +255,24 @@ async fn l5_a_bundle_is_one_candidate_however_often_it_is_listed() {
     layers.push(other);
     scene.put_referrer(&layers, &scene.image.descriptor());
     admitted(&scene.verify().await);
+}
+
+/// Downloading reads by the same search: what a verification would call unreadable is an error.
+#[tokio::test]
+async fn l5_a_download_has_the_limits_of_a_verification() {
+    let alice = crate::scene::signer("alice");
+    let bundle = Layer::bundle(&alice, Scene::new().digest());
+    let junk = |count| vec![Layer::new("application/x-junk", ""); count];
+    let download = async |scene: &Scene| {
+        let image = Image::find(&client(), &scene.by_digest().parse().unwrap(), &Finding::default()).await;
+        waxseal::download::signatures(&image.unwrap(), crate::scene::BOTH).await
+    };
+    let scene = referred(&[vec![bundle.clone(); SIGNATURE_LAYERS]]);
+    assert_eq!(download(&scene).await.unwrap().len(), 1);
+    let scene = referred(&[vec![bundle.clone()], junk(CANDIDATES_PER_STORE - 1)]);
+    assert_eq!(download(&scene).await.unwrap().len(), 1);
+    let scene = referred(&[vec![bundle], junk(CANDIDATES_PER_STORE)]);
+    failed(download(&scene).await, ErrorKind::Store(Store::LimitExceeded));
 }
 
 #[tokio::test]

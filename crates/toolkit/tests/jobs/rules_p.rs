@@ -283,6 +283,30 @@ async fn p4_an_index_without_images_or_too_deep_is_never_admitted_by_default() {
     }
 }
 
+/// S7: an unsigned index whose images are signed, by one reading of it.
+#[tokio::test]
+async fn p4_an_index_that_other_readers_read_otherwise_is_no_index() {
+    let stage = Stage::of_two();
+    for at in [0, 1] {
+        stage.sign(&stage.child(at)).await;
+    }
+    admitted(&stage.judge(Platforms::All).await.unwrap());
+    let honest = String::from_utf8(stage.index.manifest.1.to_vec()).unwrap();
+    let evil = Digest::of("evil");
+    for (from, to) in [
+        ("\"digest\":", format!("\"Digest\":\"{evil}\",\"digest\":")),
+        ("\"size\":", format!("\"DIGEST\":\"{evil}\",\"size\":")),
+        ("\"manifests\":", format!("\"Manifests\":[{{\"digest\":\"{evil}\"}}],\"manifests\":")),
+    ] {
+        let changed = honest.replacen(from, &to, 1);
+        assert_ne!(changed, honest);
+        stage.registry.put_manifest(Scene::REPOSITORY, "1.0", OCI_INDEX, changed);
+        for platforms in [Platforms::All, Platforms::One("linux/arm64".parse().unwrap())] {
+            failed(stage.judge(platforms).await, ErrorKind::InvalidImage);
+        }
+    }
+}
+
 #[tokio::test]
 async fn p4_an_image_that_is_listed_and_not_there_is_an_error() {
     let stage = Stage::of_two();
