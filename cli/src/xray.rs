@@ -223,9 +223,10 @@ impl Teller {
     pub(crate) fn tell(&self, step: Step<'_>) {
         match step {
             Step::Found { image, place } => {
-                output::talk(&format!("{}: {}", escape(&image.to_string()), escape(&place.to_string())));
+                let text = format!("{}: {}", escape(&image.to_string()), escape(&place.to_string()));
+                self.wait.above(&text);
             }
-            Step::Triggered => output::talk("Xray was asked to scan it"),
+            Step::Triggered => self.wait.above("Xray was asked to scan it"),
             Step::Waiting { state, waited } => {
                 let text = format!("Xray: {} ({} s)", state.word(), waited.as_secs());
                 let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -1,10 +1,15 @@
 //! How far a transfer is, and what is waited for: on stderr, if that is a terminal.
 
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use waxseal_oci::transfer::Progress;
 
 /// How often the bar is drawn, a second.
 const RATE: u8 = 10;
+/// How often a line moves while it is waited.
+const TICK: Duration = Duration::from_millis(200);
 
 /// A bar that hears from a copy.
 pub(crate) struct Bar(ProgressBar);
@@ -48,29 +53,39 @@ impl Progress for Bar {
 }
 
 /// A line on stderr that changes while something is waited for, if that is a terminal.
-pub(crate) struct Wait(Option<ProgressBar>);
+pub(crate) struct Wait(OnceLock<ProgressBar>);
 
 impl Wait {
-    /// A line that says nothing yet.
-    pub(crate) fn new() -> Self {
-        Self(super::stderr_is_terminal().then(|| {
-            let line = ProgressBar::new_spinner();
-            line.enable_steady_tick(std::time::Duration::from_millis(200));
-            line
-        }))
+    /// A line that is drawn when there is something to say.
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
     }
 
     /// Changes the line; whether there is one.
     pub(crate) fn say(&self, text: &str) -> bool {
-        if let Some(line) = &self.0 {
+        let is_seen = super::stderr_is_terminal();
+        if is_seen {
+            let line = self.0.get_or_init(|| {
+                let line = ProgressBar::new_spinner();
+                line.enable_steady_tick(TICK);
+                line
+            });
             line.set_message(text.to_owned());
         }
-        self.0.is_some()
+        is_seen
+    }
+
+    /// Says something that stays, above the line.
+    pub(crate) fn above(&self, text: &str) {
+        match self.0.get() {
+            Some(line) => line.suspend(|| super::talk(text)),
+            None => super::talk(text),
+        }
     }
 
     /// Takes the line away.
     pub(crate) fn clear(&self) {
-        if let Some(line) = &self.0 {
+        if let Some(line) = self.0.get() {
             line.finish_and_clear();
         }
     }

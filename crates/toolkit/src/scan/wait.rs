@@ -54,15 +54,12 @@ impl Fetching {
             }
             let waited = begin.elapsed();
             let left = self.wait.checked_sub(waited).filter(|left| !left.is_zero()).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Xray(XrayKind::Pending),
-                    format!(
-                        "{}: the scan was not over after {} s; the last status was {}",
-                        subject.image.pinned(),
-                        self.wait.as_secs(),
-                        state.word()
-                    ),
-                )
+                let still = if stale { " of the scan before" } else { "" };
+                let (image, waited, word) = (subject.image.pinned(), self.wait.as_secs(), state.word());
+                let context = format!(
+                    "{image}: the scan was not over after {waited} s; the last status was {word}{still}"
+                );
+                Error::new(ErrorKind::Xray(XrayKind::Pending), context)
             })?;
             watch(Step::Waiting { state, waited });
             sleep(poll.min(left)).await;
