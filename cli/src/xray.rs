@@ -6,17 +6,24 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use jiff::Timestamp;
+use waxseal::attest::Claim;
 use waxseal::scan::{Fetching, Step};
-use waxseal_core::Platform as ImagePlatform;
+use waxseal::{Attesting, Image};
+use waxseal_core::key::LocalSigner;
+use waxseal_core::{Platform as ImagePlatform, Signer};
 use waxseal_scan::xray::{Credential, ErrorKind, Platform, Secret, State, Xray, XrayOptions};
 
 use crate::args::Timeout;
+use crate::args::registry::RegistryArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::input::standard_input;
 use crate::output::progress::Wait;
 use crate::output::{self, escape};
-use crate::password::{self, Part};
-use crate::session;
+use crate::password::{self, Part, Stdin};
+use crate::session::{self, Session};
+use crate::signer::SignerArgs;
 
 /// Flags of every command that asks Xray.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -47,6 +54,48 @@ pub(crate) struct XrayArgs {
     /// How long the end of the scan is waited for (default: 20m)
     #[arg(long, value_name = "DURATION")]
     pub(crate) wait: Option<Timeout>,
+}
+
+/// Flags of commands that can sign what they fetch.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are help texts, shown as they stand")]
+#[command(next_help_heading = "Key options")]
+pub(crate) struct AttestFetchedArgs {
+    /// Attest it too, beside the image, in both formats
+    #[arg(long, requires = "key")]
+    pub(crate) attest: bool,
+    /// Private key to attest with: a file, env://VAR or - for stdin (repeatable: each key signs)
+    #[arg(long, value_name = "KEY", requires = "attest")]
+    pub(crate) key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
+}
+
+impl AttestFetchedArgs {
+    /// Whose standard input it is, with the flags about Xray and the registry.
+    pub(crate) fn standard_input(&self, xray: &XrayArgs, registry: &RegistryArgs) -> Result<Stdin, Fault> {
+        let keys = self.key.iter().map(|key| ("a key", key == "-"));
+        standard_input(keys.chain([
+            ("the token for Xray", xray.token_stdin),
+            ("the registry's password", registry.registry_password_stdin),
+        ]))
+    }
+
+    /// The signers, opened before anything is waited for.
+    pub(crate) fn open(&self, session: &Session, stdin: Stdin) -> Result<Vec<LocalSigner>, Fault> {
+        self.key.iter().map(|name| self.signer.open(session, name, stdin)).collect()
+    }
+}
+
+/// Attests what was fetched of an image, with each key.
+pub(crate) async fn attest(image: Image, claim: &Claim, signers: &[LocalSigner]) -> Result<(), Fault> {
+    let borrowed: Vec<&(dyn Signer + Sync)> =
+        signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect();
+    let job = Attesting::new(Timestamp::now());
+    for one in &Box::pin(job.attest(image, claim, &borrowed)).await? {
+        crate::command::attest::tell(one);
+    }
+    Ok(())
 }
 
 /// A variable that is set, and not to nothing.

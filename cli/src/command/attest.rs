@@ -122,7 +122,8 @@ fn write(args: &AttestArgs, attested: &Attested) -> Result<(), Fault> {
     Ok(())
 }
 
-fn tell(attested: &Attested) {
+/// Tells what became of one image.
+pub(crate) fn tell(attested: &Attested) {
     for written in &attested.attestations {
         let what = if written.already { "already attested" } else { "attested" };
         let replaced = match written.replaced {

@@ -1,7 +1,7 @@
 //! What the commands do. Each takes what was typed, runs a job of the toolkit, and tells what came of it.
 
 mod attach;
-mod attest;
+pub(crate) mod attest;
 mod attest_blob;
 mod clean;
 mod completion;

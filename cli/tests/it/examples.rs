@@ -139,8 +139,15 @@ fn scan(room: &Room) -> Setting {
     let artifact = Artifact::new("docker-local", "app/1.0/manifest.json", &digest);
     xray.add(artifact.after_trigger(&["SCANNING", "DONE"]));
     room.write("token", SECRET);
+    for name in ["scanner.key", "build.key"] {
+        room.write(name, fixtures::private_key_pem("p256"));
+    }
     Setting {
-        variables: vec![("JF_URL", xray.url()), ("JF_ACCESS_TOKEN", SECRET.to_owned())],
+        variables: vec![
+            ("JF_URL", xray.url()),
+            ("JF_ACCESS_TOKEN", SECRET.to_owned()),
+            ("WAXSEAL_PASSWORD", "example".to_owned()),
+        ],
         replacements: vec![("registry.example.com", registry.host()), ("https://acme.jfrog.io", xray.url())],
         _guests: vec![Box::new(registry), Box::new(xray)],
     }

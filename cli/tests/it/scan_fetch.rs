@@ -44,8 +44,10 @@ fn finding(artifact: Artifact) -> Artifact {
 #[test]
 fn a_report_is_printed_and_nothing_else() {
     let site = Site::new(finding);
-    let ran =
-        site.fetch(&[]).ends(0).says_each(&["docker-local/app/1.0/manifest.json", "scanned by Xray 3.111.9"]);
+    let ran = site.fetch(&[]).ends(0).says_each(&[
+        "docker-local/app/1.0/manifest.json",
+        "score High by Xray 3.111.9 (High 1, 30 violations)",
+    ]);
     let report = ran.json();
     assert_eq!(report["schema"], "waxseal/xray-report/v1");
     assert_eq!(report["image"]["digest"], site.digest.to_string());
@@ -55,6 +57,77 @@ fn a_report_is_printed_and_nothing_else() {
     assert_eq!(written["summary"], report["summary"]);
     let without = site.fetch(&["--skip-violations"]).ends(0).json();
     assert_eq!(without["violations"], Value::Null);
+}
+
+/// The statement of the one attestation of the image, out of its legacy layer.
+fn statement(site: &Site) -> Value {
+    let tag = format!("sha256-{}.att", site.digest.hex());
+    let manifest: Value =
+        serde_json::from_slice(&site.registry.manifest("docker-local/app", &tag).unwrap().bytes).unwrap();
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+    let layer: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
+    let envelope: Value =
+        serde_json::from_slice(&site.registry.blob("docker-local/app", &layer).unwrap()).unwrap();
+    let payload = waxseal_core::encoding::base64_decode(envelope["payload"].as_str().unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[test]
+fn what_was_fetched_is_attested_in_one_step() {
+    let site = Site::new(finding);
+    let [key, _, password] = site.room.keys("p256");
+    let with = ["--attest", "--key", &key, "--password-file", &password];
+    let report = site.fetch(&with).ends(0).says_each(&["attested by", "(bundle)", "(legacy)"]).json();
+    assert_eq!(report["schema"], "waxseal/xray-report/v1");
+    assert_eq!(site.registry.referrers("docker-local/app", &site.digest).len(), 1);
+    let attested = statement(&site);
+    assert_eq!(attested["predicateType"], "urn:waxseal:predicate:scan:v1");
+    assert_eq!(attested["subject"][0]["digest"]["sha256"], site.digest.hex());
+    let predicate = &attested["predicate"];
+    assert_eq!(
+        (&predicate["summary"]["score"], &predicate["scan"]["status"]),
+        (&"High".into(), &"complete".into())
+    );
+    assert_eq!(predicate["scan"]["finishedOn"], "2026-11-01T10:01:00Z");
+    assert_eq!(predicate["scan"]["coverage"]["violations"], true);
+    assert_eq!(predicate["invocation"]["tool"], "waxseal scan fetch");
+
+    // A tag that moves, a scan that did not end: nothing is signed.
+    let site = Site::new(|artifact| artifact.states(&["FAILED"]));
+    let [key, _, password] = site.room.keys("p256");
+    let with = ["--attest", "--key", &key, "--password-file", &password];
+    site.fetch(&with).ends(3).prints_nothing();
+    assert!(site.registry.referrers("docker-local/app", &site.digest).is_empty());
+    // What is incomplete is attested as what it is, on request.
+    site.fetch(&[&with[..], &["--allow-incomplete"]].concat()).ends(0).says("warning");
+    let predicate = &statement(&site)["predicate"];
+    assert_eq!(
+        (&predicate["scan"]["status"], &predicate["summary"]["score"]),
+        (&"failed".into(), &"Unknown".into())
+    );
+    site.fetch(&["--attest"]).ends(2).says("--key");
+    site.fetch(&["--key", &key]).ends(2).says("--attest");
+}
+
+#[test]
+fn a_bill_of_materials_is_attested_in_one_step() {
+    let site = Site::new(finding);
+    let [key, _, password] = site.room.keys("p256");
+    let with = ["--attest", "--key", &key, "--password-file", &password];
+    site.room
+        .run(&[&["scan", "sbom", &site.name][..], &with].concat())
+        .ends(0)
+        .says("https://cyclonedx.org/bom");
+    let attested = statement(&site);
+    assert_eq!(
+        (&attested["predicateType"], &attested["predicate"]["bomFormat"]),
+        (&"https://cyclonedx.org/bom".into(), &"CycloneDX".into())
+    );
+    let site = Site::new(finding);
+    let spdx = ["scan", "sbom", "--type", "spdx", &site.name];
+    let [key, _, password] = site.room.keys("p256");
+    site.room.run(&[&spdx[..], &["--attest", "--key", &key, "--password-file", &password]].concat()).ends(0);
+    assert_eq!(statement(&site)["predicate"]["spdxVersion"], "SPDX-2.2");
 }
 
 #[test]

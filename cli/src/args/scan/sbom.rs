@@ -3,13 +3,13 @@
 use clap::{Args, ValueEnum};
 
 use crate::args::registry::RegistryArgs;
-use crate::xray::XrayArgs;
+use crate::xray::{AttestFetchedArgs, XrayArgs};
 
 /// Fetch the bill of materials that JFrog Xray writes of an image, and print it
 ///
 /// The scan is waited for as by `scan fetch`. The export is opened in memory and the one document of the form that was
-/// asked for goes to stdout, as it stands there. It is not signed: `waxseal attest --type cyclonedx` or
-/// `--type spdxjson` signs it.
+/// asked for goes to stdout, as it stands there. With --attest it is signed too, as `attest --type cyclonedx` (or
+/// `--type spdxjson`) would do it.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct ScanSbomArgs {
@@ -28,6 +28,8 @@ pub(crate) struct ScanSbomArgs {
     /// Have Xray scan the image again
     #[arg(long)]
     pub(crate) rescan: bool,
+    #[command(flatten)]
+    pub(crate) attesting: AttestFetchedArgs,
     #[command(flatten)]
     pub(crate) xray: XrayArgs,
     #[command(flatten)]
@@ -49,4 +51,6 @@ Examples:
   With the address of the platform and the token in JF_URL and JF_ACCESS_TOKEN:
     waxseal scan sbom registry.example.com/app:1.0 > app.cdx.json
   As SPDX:
-    waxseal scan sbom --type spdx registry.example.com/app:1.0 > app.spdx.json";
+    waxseal scan sbom --type spdx registry.example.com/app:1.0 > app.spdx.json
+  In one step with its attestation, beside the image:
+    waxseal scan sbom --attest --key build.key registry.example.com/app:1.0 > app.cdx.json";

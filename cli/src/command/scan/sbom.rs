@@ -1,21 +1,18 @@
 //! `waxseal scan sbom`.
 
+use jiff::Timestamp;
 use waxseal_scan::xray::SbomFormat;
 
 use crate::args::scan::sbom::{SbomForm, ScanSbomArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::standard_input;
 use crate::output;
 use crate::session::{Session, location};
-use crate::xray::{Teller, fault};
+use crate::xray::{Teller, attest, fault};
 
 /// Fetches a bill of materials and prints it.
 pub(crate) async fn run(args: &ScanSbomArgs, offline: bool) -> Result<Exit, Fault> {
-    standard_input([
-        ("the token for Xray", args.xray.token_stdin),
-        ("the registry's password", args.registry.registry_password_stdin),
-    ])?;
+    let stdin = args.attesting.standard_input(&args.xray, &args.registry)?;
     let form = match args.form {
         SbomForm::Cyclonedx => SbomFormat::CycloneDx,
         SbomForm::Spdx if args.vex => {
@@ -29,6 +26,7 @@ pub(crate) async fn run(args: &ScanSbomArgs, offline: bool) -> Result<Exit, Faul
     let xray = args.xray.client(offline)?;
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
     job.finding = session.finding.clone();
+    let signers = args.attesting.open(&session, stdin)?;
     let teller = Teller::new();
     let fetched =
         job.sbom(&session.client, &xray, &location, (form, args.vex), &|step| teller.tell(step)).await;
@@ -37,6 +35,10 @@ pub(crate) async fn run(args: &ScanSbomArgs, offline: bool) -> Result<Exit, Faul
     output::raw(&fetched.document)?;
     if !fetched.document.ends_with(b"\n") {
         output::raw(b"\n")?;
+    }
+    if args.attesting.attest {
+        let claim = fetched.claim(Timestamp::now())?;
+        attest(fetched.image, &claim, &signers).await?;
     }
     Ok(Exit::Done)
 }

@@ -87,4 +87,7 @@ pub struct Coverage {
     /// Malicious packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub malicious: Option<bool>,
+    /// The scanner's own policies (Xray: watches). An empty list of violations says something only where this is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violations: Option<bool>,
 }

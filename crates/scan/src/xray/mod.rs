@@ -47,8 +47,8 @@ pub use report::{
     SCHEMA,
 };
 pub use status::{State, Status};
-pub use summary::{SUMMARY_BYTES, Summary};
-pub use violations::{VIOLATION_BYTES, VIOLATIONS, Violations};
+pub use summary::Summary;
+pub use violations::{VIOLATIONS, Violations};
 
 /// Largest small answer, in bytes (64 KiB).
 const SMALL_BYTES: u64 = 64 << 10;

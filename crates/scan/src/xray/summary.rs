@@ -8,14 +8,13 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use waxseal_core::Digest;
+use waxseal_core::limits::REPORT_BYTES;
 
 use super::error::{Error, ErrorKind};
 use super::place::{Place, sha256};
 use super::problem::{Reported, plain};
 use super::{Xray, json};
 
-/// Largest summary, in bytes (256 MiB): descriptions of many findings are long.
-pub const SUMMARY_BYTES: u64 = 256 << 20;
 /// Most artifacts of one answer.
 const ARTIFACTS: usize = 64;
 
@@ -67,7 +66,7 @@ impl Xray {
             Method::POST,
             self.scoped("api/v2/summary/artifact"),
             Some(asked),
-            SUMMARY_BYTES,
+            REPORT_BYTES as u64,
             "the summary of the image",
         );
         let mut answer = self.transport().call(&request).await?;

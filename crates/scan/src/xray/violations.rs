@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use waxseal_core::Digest;
+use waxseal_core::limits::REPORT_BYTES;
 
 use super::error::{Error, ErrorKind};
 use super::place::Place;
@@ -21,8 +22,6 @@ const PAGE: usize = 100;
 const PAGE_BYTES: u64 = 32 << 20;
 /// Most violations of one artifact.
 pub const VIOLATIONS: u64 = 100_000;
-/// Most bytes of the violations of one artifact (256 MiB).
-pub const VIOLATION_BYTES: u64 = 256 << 20;
 /// Most pages that are asked for.
 const PAGES: usize = 4_096;
 const WHAT: &str = "the violations of the image";
@@ -161,8 +160,8 @@ impl Reading {
             self.entries.push(entry);
         }
         self.seen.extend(of_page);
-        if self.bytes > VIOLATION_BYTES {
-            let context = format!("{WHAT}: more than {VIOLATION_BYTES} bytes");
+        if self.bytes > REPORT_BYTES as u64 {
+            let context = format!("{WHAT}: more than {REPORT_BYTES} bytes");
             return Err(Error::new(ErrorKind::LimitExceeded, context));
         }
         if self.entries.len() as u64 > total {

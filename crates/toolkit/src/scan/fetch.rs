@@ -7,14 +7,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use waxseal_core::{Digest, PinnedRef, Platform, Repository};
+use waxseal_core::scan::SCAN_PREDICATE;
+use waxseal_core::signing::Predicate;
+use waxseal_core::{Digest, PinnedRef, Platform, PredicateType, Repository};
 use waxseal_oci::{Client, Location};
 use waxseal_scan::xray::{
     Document, ErrorKind as XrayKind, Parts, Place, SbomFormat, State, Status, Version, Xray,
 };
+use waxseal_scan::{Report, ReportFormat};
 
+use crate::attest::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::image::{Finding, Image};
+use crate::version::VERSION;
 
 /// How long a scan is waited for, in seconds: as `jf` does.
 pub const WAIT_SECONDS: u64 = 1_200;
@@ -96,7 +101,7 @@ pub type Watch<'a> = &'a (dyn Fn(Step<'_>) + Sync);
 #[non_exhaustive]
 pub struct FetchedReport {
     /// The image.
-    pub image: PinnedRef,
+    pub image: Image,
     /// Where it stands in Artifactory.
     pub place: Place,
     /// How far its scan came: done, unless an incomplete one was allowed.
@@ -105,6 +110,8 @@ pub struct FetchedReport {
     pub version: Version,
     /// The report: every answer as it came, in one document of the schema `waxseal/xray-report/v1`.
     pub document: String,
+    /// What the document says, as the readers of reports read it.
+    pub report: Report,
 }
 
 /// A bill of materials that Xray wrote.
@@ -112,7 +119,7 @@ pub struct FetchedReport {
 #[non_exhaustive]
 pub struct FetchedSbom {
     /// The image.
-    pub image: PinnedRef,
+    pub image: Image,
     /// Where it stands in Artifactory.
     pub place: Place,
     /// Its form.
@@ -128,6 +135,31 @@ pub(super) struct Subject {
     resolved: Digest,
     pub(super) place: Place,
     version: Version,
+}
+
+impl FetchedReport {
+    /// What can be attested of the image: the scan, as waxseal's own predicate.
+    pub fn claim(&self) -> Result<Claim, Error> {
+        let kind: PredicateType =
+            SCAN_PREDICATE.parse().map_err(|error| unsignable("the scan").caused_by(error))?;
+        let json =
+            self.report.scan.to_predicate().map_err(|error| unsignable("the scan").caused_by(error))?;
+        let predicate = Predicate::object(kind, json.as_bytes());
+        Ok(Claim::Predicate(predicate.map_err(|error| unsignable("the scan").caused_by(error))?))
+    }
+}
+
+impl FetchedSbom {
+    /// What can be attested of the image: the document, as it stands. `now` is not written into it.
+    pub fn claim(&self, now: Timestamp) -> Result<Claim, Error> {
+        let kind = if self.format == SbomFormat::Spdx { "spdxjson" } else { "cyclonedx" };
+        let predicate = Predicate::of_file(kind, &self.document, now);
+        Ok(Claim::Predicate(predicate.map_err(|error| unsignable("the bill of materials").caused_by(error))?))
+    }
+}
+
+fn unsignable(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidImage, format!("{what} cannot be put into an attestation"))
 }
 
 impl Fetching {
@@ -152,7 +184,7 @@ impl Fetching {
             None
         };
         self.still_there(client, location, &subject).await?;
-        let pinned = subject.image.pinned().clone();
+        let pinned = subject.image.pinned();
         let name = pinned.repository().map(Repository::docker_reference).unwrap_or_default();
         let mut parts = Parts::new(&name, pinned.digest(), &subject.version, summary, clock());
         parts.tag = subject.image.tag().map(waxseal_core::reference::Tag::as_str);
@@ -160,7 +192,15 @@ impl Fetching {
         parts.status = Some(&status);
         parts.violations = violations;
         let document = Document::new(xray, parts).to_json()?;
-        Ok(FetchedReport { image: pinned, place: subject.place, state, version: subject.version, document })
+        let report = read(&document)?;
+        Ok(FetchedReport {
+            image: subject.image,
+            place: subject.place,
+            state,
+            version: subject.version,
+            document,
+            report,
+        })
     }
 
     /// Fetches the bill of materials of an image. `vex` asks for what Xray knows of vulnerabilities in it, which
@@ -182,8 +222,8 @@ impl Fetching {
         // An export is asked for by name and names no bytes; the summary of the same name does.
         xray.summary(&digest, Some(&subject.place)).await?;
         self.still_there(client, location, &subject).await?;
-        let image = subject.image.pinned().clone();
-        Ok(FetchedSbom { image, place: subject.place, format: sbom.format, document: sbom.document.to_vec() })
+        let Subject { image, place, .. } = subject;
+        Ok(FetchedSbom { image, place, format: sbom.format, document: sbom.document.to_vec() })
     }
 
     async fn subject(
@@ -262,4 +302,16 @@ impl Fetching {
             ),
         ))
     }
+}
+
+/// What the document says. What cannot be read by whoever gets it is no result.
+fn read(document: &str) -> Result<Report, Error> {
+    let mut report =
+        Report::read(document.as_bytes(), Some(ReportFormat::XrayDocument)).map_err(|error| {
+            Error::new(ErrorKind::Xray(XrayKind::Protocol), "the answers of Xray cannot be read as a report")
+                .caused_by(error)
+        })?;
+    "waxseal scan fetch".clone_into(&mut report.scan.invocation.tool);
+    VERSION.clone_into(&mut report.scan.invocation.tool_version);
+    Ok(report)
 }

@@ -27,6 +27,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let colon = if image.tag.is_some() { ":" } else { "" };
     report.subject.name(&format!("{}{colon}{}", image.name, image.tag.as_deref().unwrap_or_default()));
     report.subject.digest(&image.digest);
+    report.scan.run.coverage.violations = Some(document.violations.is_some());
     if let Some(found) = document.violations {
         let entries: Vec<_> = found.entries.iter().map(|entry| entry.get()).collect();
         let page = format!(r#"{{"total_violations":{},"violations":[{}]}}"#, found.total, entries.join(","));

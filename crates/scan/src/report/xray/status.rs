@@ -45,6 +45,11 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let overall = wire.overall.unwrap_or_else(|| Part { status: wire.status, time: String::new() });
     report.scan.run.status = word(&overall.status);
     report.scan.run.finished_on = time(&overall.time);
+    // The whole may be called done where the search for vulnerable components is not.
+    let sca = &wire.details.sca.status;
+    if report.scan.run.status == ScanStatus::Complete && !sca.is_empty() {
+        report.scan.run.status = word(sca);
+    }
     if overall.status.is_empty() && wire.info.to_lowercase().contains("in progress") {
         report.scan.run.status = ScanStatus::Pending;
     }

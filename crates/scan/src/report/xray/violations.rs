@@ -106,6 +106,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let page: Page = parse(ReportFormat::XrayViolations, bytes)?;
     let mut report = Report::new(ReportFormat::XrayViolations, scan());
     report.scan.run.status = ScanStatus::Complete;
+    report.scan.run.coverage.violations = Some(true);
     report.notes.push(Note::ViolationsOnly);
     let (expected, found) = (page.total_violations, u64::try_from(page.violations.len()).unwrap_or(u64::MAX));
     if expected != found {

@@ -1,5 +1,6 @@
 //! The client of Xray's REST API against a platform that keeps to its documentation, and one that lies.
 
+mod documents;
 mod exports;
 mod places;
 mod status;
