@@ -15,8 +15,11 @@
 //! assert!(!report.scan.is_complete()); // 29 of its 30 rows are missing
 //! ```
 
+pub mod evidence;
+pub mod predicate;
 pub mod report;
 pub mod xray;
 
+pub use predicate::Reports;
 pub use report::{Note, Report, ReportError, ReportFormat, ReportSubject};
 pub use waxseal_core::scan::Scan;

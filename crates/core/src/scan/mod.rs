@@ -12,6 +12,7 @@
 mod error;
 mod extras;
 mod finding;
+pub mod foreign;
 mod list;
 mod predicate;
 mod run;

@@ -31,6 +31,14 @@ pub use format::{ReportFormat, UnknownFormat};
 pub use note::Note;
 pub use subject::{Concern, ReportSubject};
 
+/// The package URLs of the scanners that we know, without a version.
+pub(crate) mod uris {
+    pub(crate) const XRAY: &str = super::xray::URI;
+    pub(crate) const TRIVY: &str = super::trivy::URI;
+    pub(crate) const GRYPE: &str = super::grype::URI;
+    pub(crate) const CLAIR: &str = super::clair::URI;
+}
+
 /// What a report says.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod hostile;
+mod predicates;
 
 use std::path::{Path, PathBuf};
 
