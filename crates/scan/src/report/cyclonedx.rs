@@ -342,3 +342,6 @@ fn fixes(properties: &[Property], recommendation: &str) -> Vec<String> {
     }
     filled(found)
 }
+
+#[cfg(test)]
+pub(super) mod figures;

@@ -355,3 +355,6 @@ impl Match {
         issue
     }
 }
+
+#[cfg(test)]
+pub(super) mod figures;

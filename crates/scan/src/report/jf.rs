@@ -393,3 +393,6 @@ impl Source {
         finding
     }
 }
+
+#[cfg(test)]
+pub(super) mod figures;

@@ -7,6 +7,8 @@
 mod clair;
 mod cyclonedx;
 mod error;
+#[cfg(test)]
+mod figures;
 mod flags;
 mod format;
 mod grype;

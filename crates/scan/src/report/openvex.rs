@@ -37,11 +37,23 @@ struct Statement {
 enum Name {
     Plain(String),
     Object {
+        #[serde(rename = "@id", default, deserialize_with = "text")]
+        id: String,
         #[serde(default, deserialize_with = "text")]
         name: String,
         #[serde(default, deserialize_with = "list")]
         aliases: Vec<String>,
     },
+}
+
+impl Name {
+    /// The name, else the last part of the IRI.
+    fn id(&self) -> &str {
+        match self {
+            Self::Object { id, name, .. } if name.is_empty() => id.rsplit('/').next().unwrap_or_default(),
+            Self::Plain(name) | Self::Object { name, .. } => name,
+        }
+    }
 }
 
 /// A package URL, or since 0.2.0 an object with identifiers.
@@ -77,10 +89,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     report.notes.push(Note::NoVulnerabilityScan);
     for statement in document.statements {
         let mut issue = Issue::new(String::new(), Severity::Unknown);
-        issue.cves.push(match statement.vulnerability {
-            Name::Plain(id) => Cve { id, ..Cve::default() },
-            Name::Object { name, aliases } => Cve { id: name, aliases, ..Cve::default() },
-        });
+        let id = statement.vulnerability.id().to_owned();
+        let aliases = match statement.vulnerability {
+            Name::Plain(_) => Vec::new(),
+            Name::Object { aliases, .. } => aliases,
+        };
+        issue.cves.push(Cve { id, aliases, ..Cve::default() });
         for product in &statement.products {
             report.subject.purl(product.purl());
             issue.hits.extend(product.parts().into_iter().map(|package| Hit { package, ..Hit::default() }));
@@ -127,3 +141,6 @@ fn package(purl: &str) -> Package {
     package.purl = Some(purl.to_owned());
     package
 }
+
+#[cfg(test)]
+pub(super) mod figures;

@@ -79,3 +79,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     report.scan.licenses = licenses.into_iter().map(|(id, packages)| License::new(id, packages)).collect();
     Ok(report)
 }
+
+#[cfg(test)]
+pub(super) mod figures;

@@ -258,3 +258,6 @@ fn violations(report: &mut Report, finding: &Finding<'_>) {
         report.scan.violations.push(violation);
     }
 }
+
+#[cfg(test)]
+pub(super) mod figures;

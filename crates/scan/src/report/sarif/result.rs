@@ -120,6 +120,26 @@ impl Finding<'_> {
         &self.found.properties.token_validation
     }
 
+    #[cfg(test)]
+    pub(super) fn rule_id(&self) -> &str {
+        &self.found.rule_id
+    }
+
+    #[cfg(test)]
+    pub(super) fn level(&self) -> &str {
+        &self.found.level
+    }
+
+    #[cfg(test)]
+    pub(super) fn kind(&self) -> &str {
+        &self.found.kind
+    }
+
+    #[cfg(test)]
+    pub(super) fn applicability(&self) -> &str {
+        &self.found.properties.applicability
+    }
+
     pub(super) fn severity(&self) -> Severity {
         let told = [&self.found.properties.security_severity, &self.rule.properties.security_severity];
         let score = told.into_iter().find_map(|text| CvssScore::parse(text)).map(CvssScore::severity);

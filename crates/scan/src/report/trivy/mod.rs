@@ -279,3 +279,6 @@ fn higher(known: &mut Option<CvssRating>, score: Option<f64>, vector: &str) {
         *known = found.or_else(|| known.take());
     }
 }
+
+#[cfg(test)]
+pub(super) mod figures;

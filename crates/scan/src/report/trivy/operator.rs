@@ -150,3 +150,6 @@ impl Vulnerability {
         issue
     }
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

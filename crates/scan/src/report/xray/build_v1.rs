@@ -146,3 +146,6 @@ fn add(report: &mut Report, wire: AlertIssue, top: &str) -> Result<(), ReportErr
     }
     issue.spread(&mut report.scan.findings)
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

@@ -292,3 +292,6 @@ impl GraphViolation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

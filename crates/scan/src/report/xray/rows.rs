@@ -193,3 +193,6 @@ impl From<RowCve> for Cve {
         cve
     }
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

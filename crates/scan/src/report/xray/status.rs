@@ -104,3 +104,6 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

@@ -85,6 +85,13 @@ pub(super) struct XrayCve {
     cwe: Vec<String>,
 }
 
+impl XrayCve {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &str {
+        &self.cve
+    }
+}
+
 impl From<XrayCve> for Cve {
     fn from(wire: XrayCve) -> Self {
         let mut cve = Self { id: wire.cve, cwe: filled(wire.cwe), ..Self::default() };
@@ -179,3 +186,6 @@ fn add(report: &mut Report, wire: XrayIssue) -> Result<(), ReportError> {
     }
     issue.spread(&mut report.scan.findings)
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;

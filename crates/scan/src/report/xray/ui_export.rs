@@ -77,3 +77,6 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     report.scan.run.components = counted(components.len());
     Ok(report)
 }
+
+#[cfg(test)]
+pub(in crate::report) mod figures;
