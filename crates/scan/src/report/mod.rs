@@ -24,9 +24,11 @@ mod subject;
 mod trivy;
 mod xray;
 
+use std::collections::HashSet;
+
 use waxseal_core::json;
 use waxseal_core::limits::{REPORT_BYTES, REPORT_OBJECTS};
-use waxseal_core::scan::{RawReport, Scan, ScanStatus};
+use waxseal_core::scan::{RawReport, Scan, ScanStatus, ViolationKind};
 
 pub use error::ReportError;
 pub use format::{ReportFormat, UnknownFormat};
@@ -72,6 +74,7 @@ impl Report {
             None => ReportFormat::detect(bytes)?,
         };
         let mut report = format.reader()(bytes)?;
+        report.hold_violations_against_findings();
         report.scan.invocation.format = format.to_string();
         report.scan.report = Some(RawReport::of(format.media_type(), bytes));
         if report.scan.findings.is_empty()
@@ -98,6 +101,27 @@ impl Report {
 
     fn new(format: ReportFormat, scan: Scan) -> Self {
         Self { format, scan, subject: ReportSubject::default(), notes: Vec::new() }
+    }
+
+    /// Scanners that were asked for violations may list no vulnerability beside them, and look clean: a violation about a
+    /// vulnerability that is not among the findings says that the list is not whole.
+    fn hold_violations_against_findings(&mut self) {
+        let violations =
+            self.scan.violations.iter().filter(|violation| violation.kind == ViolationKind::Security);
+        let mut named =
+            violations.map(|violation| violation.id.as_str()).filter(|id| !id.is_empty()).peekable();
+        if named.peek().is_none() || !self.scan.is_complete() {
+            return;
+        }
+        let findings = self.scan.findings.iter();
+        let ids: HashSet<&str> = findings
+            .flat_map(|found| [&found.id].into_iter().chain(&found.aliases))
+            .map(String::as_str)
+            .collect();
+        let missing = named.find(|id| !ids.contains(id)).map(ToOwned::to_owned);
+        if let Some(id) = missing {
+            self.not_complete(ScanStatus::Partial, Note::ViolationNotListed(id));
+        }
     }
 
     /// Says that the scan is not complete, and why. A status that is worse already stays.

@@ -34,6 +34,8 @@ pub enum Note {
     NoVulnerabilityScan,
     /// The report lists violations of policies, not what was found.
     ViolationsOnly,
+    /// A violation is about a vulnerability that the report does not list.
+    ViolationNotListed(String),
     /// The scanner no longer gets data for this system.
     EndOfLife(String),
     /// Findings that the scanner put aside are counted.
@@ -62,6 +64,7 @@ impl Note {
             Self::NothingCounted => "nothing-counted",
             Self::NoVulnerabilityScan => "no-vulnerability-scan",
             Self::ViolationsOnly => "violations-only",
+            Self::ViolationNotListed(_) => "violation-not-listed",
             Self::EndOfLife(_) => "end-of-life",
             Self::PutAsideCounted(_) => "put-aside-counted",
             Self::Option(_) => "option-leaves-out",
@@ -89,6 +92,12 @@ impl fmt::Display for Note {
             }
             Self::ViolationsOnly => {
                 f.write_str("the report lists violations of the scanner's policies, not all vulnerabilities")
+            }
+            Self::ViolationNotListed(id) => {
+                write!(
+                    f,
+                    "{id} violates a policy of the scanner and is not among the vulnerabilities: some are missing"
+                )
             }
             Self::EndOfLife(system) => write!(f, "{system} is at the end of its life: fixes may be unknown"),
             Self::PutAsideCounted(found) => {

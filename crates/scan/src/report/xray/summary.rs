@@ -142,6 +142,9 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let mut components = BTreeSet::new();
     for artifact in wire.artifacts {
         let general = artifact.general;
+        if [&general.component_id, &general.name, &general.sha256].iter().all(|name| name.is_empty()) {
+            report.not_complete(ScanStatus::NotScanned, Note::NotKnownToScanner);
+        }
         report.subject.name(if general.name.is_empty() { &general.component_id } else { &general.name });
         report.subject.digest(&general.sha256);
         components.insert(general.component_id);
@@ -157,6 +160,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
             report.scan.licenses.push(license);
         }
     }
+    components.remove("");
     report.scan.run.components = counted(components.len());
     Ok(report)
 }

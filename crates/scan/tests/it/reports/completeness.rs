@@ -55,6 +55,7 @@ fn an_image_that_xray_does_not_know_is_not_scanned() {
             ScanStatus::Failed,
             "scanner-error",
         ),
+        (r#"{"artifacts":[{"general":{}}]}"#, ScanStatus::NotScanned, "not-known-to-scanner"),
         ("[]", ScanStatus::NotScanned, "not-known-to-scanner"),
         (r#"[{"scan_id":"1","status":"completed"}]"#, ScanStatus::Complete, "no-vulnerability-scan"),
         (r#"[{"scan_id":"1","vulnerabilities":[]}]"#, ScanStatus::Partial, "no-status"),
@@ -387,4 +388,59 @@ fn the_document_of_a_fetch_is_clean_only_with_a_finished_status() {
     let report = Report::read(document(done, entry, 1).as_bytes(), None).unwrap();
     assert_eq!(report.scan.violations[0].id, "GPL-3.0");
     assert!(Report::read(document(done, entry, 2).as_bytes(), None).is_err());
+}
+
+#[test]
+fn a_violation_that_is_not_listed_says_that_vulnerabilities_are_missing() {
+    let text = |listed: &str| {
+        format!(
+            r#"{{"vulnerabilities":[{{"severity":"Low","issueId":"XRAY-1","cves":[{{"id":"{listed}"}}]}}],
+            "securityViolations":[{{"severity":"Critical","issueId":"XRAY-2","cves":[{{"id":"CVE-2026-2"}}]}}],
+            "scansStatus":{{"scaScanStatusCode":0}}}}"#
+        )
+    };
+    let read = |text: String| Report::read(text.as_bytes(), None).unwrap();
+    assert!(read(text("CVE-2026-2")).scan.is_complete());
+    let report = read(text("CVE-2026-1"));
+    assert_eq!(report.scan.run.status, ScanStatus::Partial);
+    assert!(report.notes.contains(&Note::ViolationNotListed("CVE-2026-2".to_owned())), "{:?}", report.notes);
+    let run = |name: &str, results: &str| {
+        format!(r#"{{"tool":{{"driver":{{"name":"{name}"}}}},"results":[{results}]}}"#)
+    };
+    let result = r#"{"ruleId":"CVE-2026-2_a_1","level":"error","properties":{"type":"cve","watch":"w","policies":"p"}}"#;
+    let log = |listed: &str| {
+        let runs = [run("JFrog Xray Scanner", listed), run("JFrog Policy Enforcer", result)];
+        format!(r#"{{"version":"2.1.0","runs":[{}]}}"#, runs.join(","))
+    };
+    assert!(read(log(result)).scan.is_complete());
+    assert!(!read(log("")).scan.is_complete());
+}
+
+#[test]
+fn levels_of_sarif_never_say_less_than_they_could_mean() {
+    let read = |level: &str, rule: &str| {
+        let text = format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"Grype","rules":[{{"id":"CVE-1"{rule}}}]}}}},
+            "results":[{{"ruleId":"CVE-1"{level}}}]}}]}}"#
+        );
+        Report::read(text.as_bytes(), None).unwrap().scan.score()
+    };
+    let rated = |score: &str| format!(r#","properties":{{"security-severity":"{score}"}}"#);
+    for (level, rule, severity) in [
+        ("", String::new(), Severity::Unknown),
+        (r#","level":"error""#, String::new(), Severity::Critical),
+        (r#","level":"warning""#, String::new(), Severity::Medium),
+        (r#","level":"note""#, String::new(), Severity::Low),
+        (r#","level":"info""#, String::new(), Severity::Information),
+        (r#","level":"none""#, String::new(), Severity::Unknown),
+        (r#","level":"fine""#, String::new(), Severity::Unknown),
+        ("", r#","defaultConfiguration":{"level":"error"}"#.to_owned(), Severity::Critical),
+        (r#","level":"error""#, rated("8.9"), Severity::High),
+        (r#","level":"note""#, rated("10.0"), Severity::Critical),
+        (r#","level":"none""#, rated("0.0"), Severity::Unknown),
+        (r#","level":"info""#, rated("0.0"), Severity::Information),
+        (r#","level":"error""#, rated("a lot"), Severity::Critical),
+    ] {
+        assert_eq!(read(level, &rule), severity, "{level} {rule}");
+    }
 }

@@ -175,5 +175,8 @@ fn a_large_report_is_read() {
     let report = Report::read(text.as_bytes(), None).unwrap();
     assert_eq!(report.format, ReportFormat::Trivy);
     assert_eq!(report.scan.summary().total, 50_000);
-    assert!(report.scan.to_predicate().unwrap().len() < 32 << 20);
+    let predicate = report.scan.to_predicate().unwrap();
+    assert!(predicate.len() < 32 << 20);
+    let again = waxseal_core::scan::Scan::parse(&predicate).unwrap();
+    assert_eq!(again.stated_summary(), Some(&again.summary()));
 }
