@@ -94,7 +94,7 @@ async fn attestation(args: &AttachAttestationArgs, offline: bool) -> Result<Exit
     standard_input(keys.chain(files).chain([password]))?;
     let mut contents = Vec::new();
     for file in &args.attestation {
-        contents.push(crate::input::read(file, BUNDLE_BYTES)?);
+        contents.push(read(file, BUNDLE_BYTES)?);
     }
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut job = AttachingAttestations::new(session.trusted(&args.key).await?, Timestamp::now());
