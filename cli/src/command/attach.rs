@@ -92,9 +92,11 @@ async fn attestation(args: &AttachAttestationArgs, offline: bool) -> Result<Exit
     let files = args.attestation.iter().map(|file| ("an attestation", file == Path::new("-")));
     let password = ("the registry's password", args.registry.registry_password_stdin);
     standard_input(keys.chain(files).chain([password]))?;
+    let keys = key_files(&args.key);
+    file::fits([], keys.iter().chain(&args.attestation).map(PathBuf::as_path))?;
     let mut contents = Vec::new();
-    for file in &args.attestation {
-        contents.push(read(file, BUNDLE_BYTES)?);
+    for path in &args.attestation {
+        contents.push(read(path, BUNDLE_BYTES)?);
     }
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
     let mut job = AttachingAttestations::new(session.trusted(&args.key).await?, Timestamp::now());
@@ -114,7 +116,7 @@ async fn attestation(args: &AttachAttestationArgs, offline: bool) -> Result<Exit
                     "{}: {what} ({}): {}, {by}",
                     escape(&image.to_string()),
                     one.format.name(),
-                    one.predicate_type
+                    escape(&one.predicate_type.to_string())
                 ));
             }
             if args.output == AttachOutput::Json {
@@ -133,12 +135,11 @@ async fn attestation(args: &AttachAttestationArgs, offline: bool) -> Result<Exit
                 Some(miss) => output::talk(&format!("  because: {}", output::verdict::finding(miss))),
                 None => output::talk(&format!("  found: {}", escape(&refused.found))),
             }
-            if args.output == AttachOutput::Json
-                && let Some(verdict) = &refused.verdict
-            {
-                output::data(&verdict.to_json())?;
-            }
-            Ok(Exit::Refused)
+            let telling = match (args.output, &refused.verdict) {
+                (AttachOutput::Json, Some(verdict)) => output::data(&verdict.to_json()).map_err(Fault::from),
+                _ => Ok(()),
+            };
+            Ok(output::told(Exit::Refused, telling))
         }
         _ => Err(Fault::internal("an outcome that nobody knows")),
     }

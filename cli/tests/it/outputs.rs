@@ -87,11 +87,16 @@ fn a_full_disk_leaves_a_refusal_a_refusal() {
         "r.io/a",
         &name,
     ]);
+    room.write("predicate", "{}");
+    let attest =
+        ["attest", "--predicate", "predicate", "--upload=false", "--bundle", "a", "--identity", "r.io/a"];
+    room.ok(&[&attest[..], &["--key", &key, "--password-file", &password, &name]].concat());
     let [_, other, _] = room.keys("p256-other");
     let full = |line: String| room.end(&mut room.shell(&format!("{line} > /dev/full"))).says("[io]");
     for (key, verdict) in [(&other, 1), (&public, 3)] {
         full(format!("waxseal verify --key {key} -o verdict {name} {name}")).ends(verdict);
         full(format!("waxseal attach signature -o json --bundle b --key {key} {name}")).ends(verdict);
+        full(format!("waxseal attach attestation -o json --attestation a --key {key} {name}")).ends(verdict);
     }
     room.write("blob", "a blob");
     room.ok(&["sign-blob", "--key", &key, "--password-file", &password, "--bundle", "c", "blob"]);
@@ -131,6 +136,11 @@ fn what_a_command_reads_is_never_what_it_writes() {
     room.ok(&["sign-blob", "--key", key, "--password-file", password, "--bundle", "b", "blob"]);
     for read in ["blob", "b", public] {
         let line = ["verify-blob", "--key", public, "--bundle", "b", "--output-file", read, "blob"];
+        overwritten(room.run(&line));
+    }
+    for read in ["b", public] {
+        let line =
+            ["attach", "attestation", "--key", public, "--attestation", "b", "--output-file", read, &name];
         overwritten(room.run(&line));
     }
     assert_eq!([room.text(key), room.text(public), room.text(password)], before);

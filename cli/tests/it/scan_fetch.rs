@@ -143,7 +143,7 @@ fn the_token_comes_from_a_file_from_standard_input_or_the_environment() {
     room.pipe("", &[&fetch[..], &["--token-stdin"]].concat()).ends(4).prints_nothing();
     let wrong = room.write("wrong", "canary-of-another\n");
     room.run(&[&fetch[..], &["--token-file", &wrong]].concat()).ends(3).says("[xray-unauthorized]");
-    room.run(&[&fetch[..], &["--token-file", "nowhere"]].concat()).ends(3).says("cannot be read");
+    room.run(&[&fetch[..], &["--token-file", "nowhere"]].concat()).ends(4).says("cannot be read");
     // What was typed wins over what the environment says.
     site.fetch(&["--token-file", &wrong]).ends(3).says("[xray-unauthorized]");
     // Standard input is one thing only.
