@@ -53,6 +53,30 @@ impl Fault {
         fault
     }
 
+    /// A report cannot be read: nothing is known of its image.
+    pub(crate) fn report(path: &std::path::Path, error: &waxseal_scan::ReportError) -> Self {
+        let fault = Self::new(Exit::Undecided, error.code(), format!("{}: {error}", path.display()));
+        match error {
+            waxseal_scan::ReportError::Unknown { .. } | waxseal_scan::ReportError::Ambiguous { .. } => {
+                fault.hint("name its format with --report-format")
+            }
+            _ => fault,
+        }
+    }
+
+    /// A scan has no result, or leaves things out.
+    pub(crate) fn incomplete(path: &std::path::Path, why: &str) -> Self {
+        let code = waxseal::ErrorKind::IncompleteScan.code();
+        Self::new(Exit::Undecided, code, format!("{}: no result that holds: {why}", path.display()))
+            .hint("wait until the scan is over, and take its whole report, without filters")
+    }
+
+    /// A manifest cannot be read, or not be changed as asked.
+    pub(crate) fn manifest(path: &std::path::Path, error: &waxseal::manifest::ManifestError) -> Self {
+        let code = waxseal::ErrorKind::Manifest.code();
+        Self::new(Exit::Configuration, code, format!("{}: {error}", path.display())).hint(error.hint())
+    }
+
     fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
         Self { exit, code, message: message.into(), causes: Vec::new(), hint: None }
     }
@@ -119,8 +143,9 @@ impl From<waxseal::Error> for Fault {
             | Kind::ExampleKey
             | Kind::Policy
             | Kind::NoName
+            | Kind::Manifest
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
-            Kind::TagMoved | Kind::NothingAttached => Exit::Refused,
+            Kind::TagMoved | Kind::NothingAttached | Kind::NoWorkload | Kind::OtherImage => Exit::Refused,
             Kind::Xray(kind) => xray::exit(kind),
             _ => Exit::Undecided,
         };
@@ -134,7 +159,12 @@ impl From<waxseal::Error> for Fault {
             }
             source = cause.source();
         }
-        fault.hint = hint(error.kind()).map(ToOwned::to_owned);
+        let manifest =
+            error.source().and_then(|cause| cause.downcast_ref::<waxseal::manifest::ManifestError>());
+        fault.hint = manifest
+            .map(waxseal::manifest::ManifestError::hint)
+            .or_else(|| hint(error.kind()))
+            .map(ToOwned::to_owned);
         fault
     }
 }
@@ -176,6 +206,12 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
         }
         Kind::NoName => "name the repository that the image is for with --identity, or use --format bundle",
         Kind::TagMoved => "sign the digest that you built, REGISTRY/REPOSITORY@sha256:..., not the tag",
+        Kind::NoWorkload => {
+            "say which image the report is of with --report-is-for, or set it on every workload with --all"
+        }
+        Kind::OtherImage => {
+            "take the report of the image that runs, or say which one it is of with --report-is-for"
+        }
         Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
         Kind::ExampleKey => {
             "make a key with `waxseal generate-key-pair`, or give --allow-example-keys for a trial"

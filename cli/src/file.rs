@@ -61,6 +61,17 @@ pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<(), Fault> {
     file.finish()
 }
 
+/// Replaces a file in one step; who may read and write it stays as it was.
+pub(crate) fn replace(target: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let failed = |error: io::Error| Fault::file(target, "written", &error);
+    let mut file = Growing::new(target)?;
+    if let (Sink::Staged(staged), Ok(there)) = (&file.sink, target.metadata()) {
+        staged.as_file().set_permissions(there.permissions()).map_err(failed)?;
+    }
+    file.write_all(bytes).map_err(failed)?;
+    file.finish()
+}
+
 /// A file that is written bit by bit, and stands under its name only when it is finished. A pipe or a device is
 /// written to as it is.
 #[derive(Debug)]

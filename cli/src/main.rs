@@ -14,6 +14,7 @@ mod file;
 mod input;
 mod output;
 mod password;
+mod report;
 mod session;
 mod signer;
 mod xray;

@@ -5,6 +5,7 @@
 pub(crate) mod doctor;
 mod escape;
 pub(crate) mod progress;
+pub(crate) mod scan;
 pub(crate) mod tree;
 pub(crate) mod verdict;
 

@@ -9,6 +9,7 @@ use waxseal_testkit::xray::{Artifact, Xray};
 use waxseal_testkit::{IndexBuilder, Registry, fixtures};
 
 use crate::room::{Room, SECRET, small};
+use crate::scans::summary;
 
 /// The setting of a verb's examples.
 #[derive(Default)]
@@ -38,8 +39,11 @@ const VERBS: &[Verb] = &[
     Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
+    Verb { name: "scan annotate", prepare: reports },
+    Verb { name: "scan diff", prepare: reports },
     Verb { name: "scan fetch", prepare: scan },
     Verb { name: "scan sbom", prepare: scan },
+    Verb { name: "scan show", prepare: reports },
 ];
 
 fn generate_key_pair(room: &Room) -> Setting {
@@ -151,6 +155,17 @@ fn scan(room: &Room) -> Setting {
         replacements: vec![("registry.example.com", registry.host()), ("https://acme.jfrog.io", xray.url())],
         _guests: vec![Box::new(registry), Box::new(xray)],
     }
+}
+
+fn reports(room: &Room) -> Setting {
+    let report = summary("app:1.0", &Digest::of("app"), "High");
+    room.write("released.json", &report);
+    room.write("report.json", &report);
+    for name in ["app", "jobs"] {
+        let pod = "kind: Pod\nspec: {containers: [{image: registry.example.com/app:1.0}]}\n";
+        room.write(&format!("{name}.yaml"), pod);
+    }
+    Setting::default()
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod registries;
 mod room;
 mod saving;
 mod scan_fetch;
+mod scans;
 mod sign;
 mod small;
 mod timeouts;

@@ -1,11 +1,14 @@
 //! `waxseal scan`.
 
+pub(crate) mod annotate;
+pub(crate) mod diff;
 pub(crate) mod fetch;
 pub(crate) mod sbom;
+pub(crate) mod show;
 
 use clap::{Args, Subcommand};
 
-/// Scan results: fetch what a scanner found in an image
+/// Scan results: fetched, shown, compared, and set on workloads
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct ScanArgs {
@@ -17,6 +20,9 @@ pub(crate) struct ScanArgs {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub(crate) enum ScanWhat {
+    Annotate(Box<annotate::ScanAnnotateArgs>),
+    Diff(Box<diff::ScanDiffArgs>),
     Fetch(Box<fetch::ScanFetchArgs>),
     Sbom(Box<sbom::ScanSbomArgs>),
+    Show(Box<show::ScanShowArgs>),
 }

@@ -1,7 +1,10 @@
 //! `waxseal scan`.
 
+mod annotate;
+mod diff;
 mod fetch;
 mod sbom;
+mod show;
 
 use crate::args::scan::{ScanArgs, ScanWhat};
 use crate::exit::Exit;
@@ -10,7 +13,10 @@ use crate::fault::Fault;
 /// Does something with scans.
 pub(crate) async fn run(args: &ScanArgs, offline: bool) -> Result<Exit, Fault> {
     match &args.what {
+        ScanWhat::Annotate(args) => annotate::run(args),
+        ScanWhat::Diff(args) => diff::run(args),
         ScanWhat::Fetch(args) => fetch::run(args, offline).await,
         ScanWhat::Sbom(args) => sbom::run(args, offline).await,
+        ScanWhat::Show(args) => show::run(args),
     }
 }

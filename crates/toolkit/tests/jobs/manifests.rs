@@ -159,7 +159,7 @@ fn workloads_are_found_with_their_images_and_lines() {
     assert_eq!(
         found("anchors.yaml"),
         "13 Deployment api\n  32 Main api registry.example.com/api:3.1\n\
-         33 Deployment api-canary\n  32 Main canary registry.example.com/api:3.1\n\
+         33 Deployment api-preview\n  32 Main preview registry.example.com/api:3.1\n\
          49 Job api-check\n  32 Main check registry.example.com/api:3.1"
     );
     assert_eq!(
