@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::json;
 use waxseal::{Attested, Attesting};
-use waxseal_core::{Format, Platform, Signer};
+use waxseal_core::{Platform, Signer};
 
 use crate::args::FormatArg;
 use crate::args::attest::{AttestArgs, AttestOutput};
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &AttestArgs, offline: bool) -> Result<Exit, Fault>
     job.replace = args.replace;
     job.recursive = args.recursive;
     job.upload = args.upload;
-    job.formats = formats(args);
+    job.formats = args.format.formats();
     for text in &args.platform {
         let platform: Platform =
             text.parse().map_err(|error| Fault::usage(format!("--platform {text}: {error}")))?;
@@ -75,15 +75,6 @@ pub(crate) async fn run(args: &AttestArgs, offline: bool) -> Result<Exit, Fault>
     Ok(Exit::Done)
 }
 
-/// What is only printed is one document: the envelope, unless the bundle was asked for.
-fn formats(args: &AttestArgs) -> Vec<Format> {
-    if !args.upload && args.bundle.is_none() && args.format == FormatArg::Both {
-        vec![Format::Legacy]
-    } else {
-        args.format.formats()
-    }
-}
-
 /// A file takes one attestation.
 fn one_file(args: &AttestArgs) -> Result<(), Fault> {
     let Some(target) = &args.bundle else { return Ok(()) };
@@ -100,20 +91,20 @@ fn one_file(args: &AttestArgs) -> Result<(), Fault> {
     file::fits([target.as_path()], inputs.iter().map(PathBuf::as_path))
 }
 
-/// Writes the file that was named and, where nothing is written beside the image, one document to stdout.
+/// Writes the file that was named and, where nothing is written beside the image, one document a key to stdout: the
+/// envelope, or the bundle where no envelope was made.
 fn write(args: &AttestArgs, attested: &Attested) -> Result<(), Fault> {
+    let print = !args.upload && args.output == AttestOutput::Text;
+    let enveloped = attested.attestations.iter().any(|written| written.signed.envelope.is_some());
     for written in &attested.attestations {
-        if let Some(envelope) = &written.signed.envelope
-            && !args.upload
-            && args.output == AttestOutput::Text
-        {
+        if let Some(envelope) = written.signed.envelope.as_ref().filter(|_| print) {
             output::raw(envelope)?;
             output::data("")?;
         }
         if let Some(bundle) = &written.signed.bundle {
             if let Some(path) = &args.bundle {
                 file::write(path, bundle)?;
-            } else if !args.upload && args.output == AttestOutput::Text {
+            } else if print && !enveloped {
                 output::raw(bundle)?;
                 output::data("")?;
             }

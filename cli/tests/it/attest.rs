@@ -1,6 +1,7 @@
 //! `attest`, `attest-blob`, `attach sbom` and `download sbom`.
 
 use serde_json::{Value, json};
+use waxseal_core::digest::Algorithm;
 use waxseal_core::encoding::base64_decode;
 use waxseal_core::media_type::OCI_MANIFEST;
 use waxseal_core::{Descriptor, Digest};
@@ -222,6 +223,13 @@ fn what_is_not_uploaded_is_printed() {
     let ran = room.run(&[&REVIEW[..], &["--upload=false", "--bundle=app.json", &name]].concat()).ends(0);
     assert!(statement(ran.data().as_bytes()).contains("Statement/v0.1"));
     assert!(statement(&room.read("app.json")).contains("Statement/v1"));
+    // Rule G7: there is no envelope for it.
+    let stored = registry.manifest("app", "1.0").unwrap();
+    let long = Digest::of_with(Algorithm::Sha512, &stored.bytes);
+    registry.put_manifest("app", &long.to_string(), OCI_MANIFEST, stored.bytes);
+    let ran =
+        room.run(&[&REVIEW[..], &["--upload=false", &registry.image("app", &long.to_string())]].concat());
+    assert!(ran.ends(0).json().get("dsseEnvelope").is_some());
     assert_eq!(registry.count("PUT", "") + registry.count("POST", ""), 0);
 }
 
