@@ -200,6 +200,21 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_changed_the_bytes_are_true_or_none() {
+        let content = br#"{"bomFormat":"CycloneDX","components":[]}"#;
+        let honest = packed(&[("a.json", content)]);
+        for at in 0..honest.len() {
+            for bit in 0..8 {
+                let mut lying = honest.clone();
+                lying[at] ^= 1 << bit;
+                for file in files(&lying, ".json").unwrap_or_default() {
+                    assert_eq!(file.bytes, content, "byte {at}, bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn refuses_entries_that_share_their_bytes() {
         let honest = packed(&[("a.json", b"{}"), ("b.json", b"{}")]);
         let second = last(&honest, b"PK\x01\x02");

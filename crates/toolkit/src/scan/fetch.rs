@@ -185,7 +185,7 @@ impl Fetching {
         };
         self.still_there(client, location, &subject).await?;
         let pinned = subject.image.pinned();
-        let name = pinned.repository().map(Repository::docker_reference).unwrap_or_default();
+        let name = pinned.repository().map_or_else(|| location.to_string(), Repository::docker_reference);
         let mut parts = Parts::new(&name, pinned.digest(), &subject.version, summary, clock());
         parts.tag = subject.image.tag().map(waxseal_core::reference::Tag::as_str);
         parts.place = Some(&subject.place);

@@ -43,7 +43,10 @@ fn take_status(report: &mut Report, status: Report) {
     if run.status != ScanStatus::Complete && report.scan.run.status == ScanStatus::Complete {
         report.scan.run.status = run.status;
     }
-    report.notes.extend(status.notes.into_iter().filter(|note| *note != Note::NoVulnerabilityScan));
+    // That a scan is finished is no news.
+    let done =
+        [Note::NoVulnerabilityScan, Note::Status("DONE".to_owned()), Note::Status("scanned".to_owned())];
+    report.notes.extend(status.notes.into_iter().filter(|note| !done.contains(note)));
 }
 
 /// The violations, and what they say about applicability: the findings are those of the summary.

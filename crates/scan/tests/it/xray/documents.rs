@@ -34,6 +34,7 @@ fn found() -> Artifact {
 async fn a_whole_scan_is_complete_and_of_the_image() {
     let report = read(found().violations(30), true).await;
     assert_eq!(report.format, ReportFormat::XrayDocument);
+    assert!(report.notes.iter().all(|note| !note.to_string().ends_with("DONE")), "{:?}", report.notes);
     assert_eq!(report.subject.concerns(&[digest()]), Concern::Same);
     assert_eq!(report.subject.concerns(&[waxseal_core::Digest::of("other")]), Concern::Other);
     let scan = report.scan;
