@@ -16,6 +16,8 @@ use super::summary::Summary;
 use super::violations::Violations;
 use super::{Version, Xray, json};
 
+/// About what stands around the answers, in bytes.
+const FRAME_BYTES: usize = 4 << 10;
 /// The schema of the document.
 pub const SCHEMA: &str = "waxseal/xray-report/v1";
 
@@ -194,8 +196,13 @@ impl Document {
 
     /// The document as JSON on one line.
     pub fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|error| {
-            Error::new(ErrorKind::Protocol, "the report of Xray cannot be written").caused_by(error)
-        })
+        let entries = self.violations.iter().flat_map(|violations| &violations.entries);
+        let answers = entries.map(|entry| entry.get().len().saturating_add(1));
+        let size = answers.fold(self.summary.answer.get().len(), usize::saturating_add);
+        // Doubling as it grows would take the largest report's room twice.
+        let mut text = Vec::with_capacity(size.saturating_add(FRAME_BYTES));
+        let unwritten = || Error::new(ErrorKind::Protocol, "the report of Xray cannot be written");
+        serde_json::to_writer(&mut text, self).map_err(|error| unwritten().caused_by(error))?;
+        String::from_utf8(text).map_err(|error| unwritten().caused_by(error))
     }
 }

@@ -259,7 +259,9 @@ impl Transport {
         if response.content_length().is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut all: Vec<u8> = Vec::new();
+        // What is promised is within the limit, and memory that is never written costs nothing.
+        let promised = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut all: Vec<u8> = Vec::with_capacity(promised.unwrap_or_default());
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
