@@ -11,7 +11,7 @@ use super::{
     Invocation, License, OperationalRisk, Package, RawReport, Scan, ScanError, ScanFinding, ScanRun, Scanner,
     Secrets, Summary, Violation,
 };
-use crate::json::{self, JsonError, Path};
+use crate::json::{self, JsonError, Names, Path};
 use crate::limits::{SCAN_FINDINGS, SCAN_LIST, SCAN_PREDICATE_BYTES, SCAN_TEXT_BYTES};
 
 #[derive(Serialize)]
@@ -78,7 +78,7 @@ impl Scan {
             return Err(ScanError::TooLarge { found: text.len() });
         }
         if self.report.as_ref().is_some_and(|report| report.embedded.is_some()) {
-            json::check(text.as_bytes(), interpreted).map_err(ScanError::Json)?;
+            json::check(text.as_bytes(), names).map_err(ScanError::Json)?;
         }
         Ok(text)
     }
@@ -88,7 +88,7 @@ impl Scan {
         if predicate.len() > SCAN_PREDICATE_BYTES {
             return Err(ScanError::TooLarge { found: predicate.len() });
         }
-        json::check(predicate.as_bytes(), interpreted).map_err(ScanError::Json)?;
+        json::check(predicate.as_bytes(), names).map_err(ScanError::Json)?;
         let read: Read = serde_json::from_str(predicate).map_err(|error| shape(&error))?;
         let scan = Self {
             scanner: read.scanner,
@@ -208,9 +208,59 @@ fn shape(error: &serde_json::Error) -> ScanError {
     ScanError::Json(JsonError::Shape { why: error.to_string() })
 }
 
-/// Every object but the embedded report is read by name.
-fn interpreted(path: Path<'_>) -> bool {
-    !matches!(path, [report, embedded, ..] if report == "report" && embedded == "embedded")
+/// Every object but the embedded report is read by name (rule S7).
+fn names(path: Path<'_>) -> Names {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        [] => Names::Known(&[
+            "scanner",
+            "invocation",
+            "scan",
+            "summary",
+            "findings",
+            "licenses",
+            "violations",
+            "secrets",
+            "operationalRisk",
+            "report",
+        ]),
+        ["scanner"] => Names::Known(&["name", "uri", "version", "instance", "db"]),
+        ["scanner", "db"] => Names::Known(&["uri", "version", "lastUpdate"]),
+        ["scan"] => {
+            Names::Known(&["startedOn", "finishedOn", "status", "coverage", "filtered", "components"])
+        }
+        ["scan", "coverage"] => Names::Known(&[
+            "vulnerabilities",
+            "licenses",
+            "applicability",
+            "secrets",
+            "operationalRisk",
+            "malicious",
+            "violations",
+        ]),
+        ["findings", ""] => Names::Known(&[
+            "id",
+            "aliases",
+            "severity",
+            "researchSeverity",
+            "cvss",
+            "package",
+            "fixedVersions",
+            "publishedOn",
+            "fixAvailableOn",
+            "layers",
+            "applicability",
+            "cwe",
+            "malicious",
+        ]),
+        ["findings", "", "package"] => Names::Known(&["type", "name", "version", "purl"]),
+        ["violations", ""] => {
+            Names::Known(&["type", "watch", "policy", "rule", "severity", "id", "failBuild", "ignored"])
+        }
+        ["secrets"] => Names::Known(&["total", "active"]),
+        ["report", "embedded", ..] => Names::Exact,
+        _ => Names::Folded,
+    }
 }
 
 #[cfg(test)]

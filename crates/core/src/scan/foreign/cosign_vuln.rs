@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{ForeignError, ReportReader, time};
-use crate::json::{self, Path};
+use crate::json::{self, Names, Path};
 use crate::scan::{Scan, Scanner, ScannerDatabase};
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct Metadata {
 }
 
 pub(super) fn read(predicate: &str, reports: &dyn ReportReader) -> Result<Scan, ForeignError> {
-    json::check(predicate.as_bytes(), interpreted).map_err(ForeignError::Json)?;
+    json::check(predicate.as_bytes(), names).map_err(ForeignError::Json)?;
     let wire: Predicate<'_> = serde_json::from_str(predicate)?;
     let result = wire.scanner.result.map(RawValue::get).filter(|result| *result != "null");
     let result = result.ok_or_else(|| ForeignError::Report("there is none".to_owned()))?;
@@ -73,8 +73,15 @@ pub(super) fn read(predicate: &str, reports: &dyn ReportReader) -> Result<Scan, 
     Ok(scan)
 }
 
-/// Every object but the scanner's report and what it was called with is read by name.
-fn interpreted(path: Path<'_>) -> bool {
-    !matches!(path, [first, second, ..]
-        if (first == "scanner" && second == "result") || (first == "invocation" && second == "parameters"))
+/// Every object but the scanner's report and what it was called with is read by name (rule S7).
+fn names(path: Path<'_>) -> Names {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        [] => Names::Known(&["invocation", "scanner", "metadata"]),
+        ["scanner"] => Names::Known(&["uri", "version", "db", "result"]),
+        ["scanner", "db"] => Names::Known(&["uri", "version"]),
+        ["metadata"] => Names::Known(&["scanStartedOn", "scanFinishedOn"]),
+        ["scanner", "result", ..] | ["invocation", "parameters", ..] => Names::Exact,
+        _ => Names::Folded,
+    }
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{ForeignError, time};
-use crate::json::{self, Path};
+use crate::json::{self, Names, Path};
 use crate::limits::{SCAN_FINDINGS, SCAN_LIST};
 use crate::scan::list::at_most;
 use crate::scan::{CvssScore, Package, Scan, ScanFinding, ScanStatus, Scanner, ScannerDatabase, Severity};
@@ -81,7 +81,7 @@ fn ratings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rating>, D:
 }
 
 pub(super) fn read(predicate: &str) -> Result<Scan, ForeignError> {
-    json::check(predicate.as_bytes(), interpreted).map_err(ForeignError::Json)?;
+    json::check(predicate.as_bytes(), names).map_err(ForeignError::Json)?;
     let wire: Predicate = serde_json::from_str(predicate)?;
     let told = |text: Option<String>| text.filter(|text| !text.is_empty());
     let uri = wire.scanner.uri;
@@ -142,7 +142,17 @@ fn name(uri: &str) -> String {
     if last.trim().is_empty() { uri.to_owned() } else { last.to_owned() }
 }
 
-/// Every object but annotations is read by name.
-fn interpreted(path: Path<'_>) -> bool {
-    !path.iter().any(|part| part == "annotations")
+/// Every object but annotations is read by name (rule S7).
+fn names(path: Path<'_>) -> Names {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        [] => Names::Known(&["scanner", "metadata"]),
+        ["scanner"] => Names::Known(&["uri", "version", "db", "result"]),
+        ["scanner", "db"] => Names::Known(&["uri", "version", "lastUpdate"]),
+        ["scanner", "result", ""] => Names::Known(&["vulnerability", "id", "severity"]),
+        ["scanner", "result", "", "vulnerability"] => Names::Known(&["id", "severity"]),
+        ["metadata"] => Names::Known(&["scanStartedOn", "scanFinishedOn"]),
+        path if path.contains(&"annotations") => Names::Exact,
+        _ => Names::Folded,
+    }
 }

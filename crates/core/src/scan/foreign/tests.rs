@@ -76,6 +76,7 @@ fn members_that_readers_could_mix_up_are_refused() {
     for text in [
         r#"{"scanner":{"uri":"pkg:github/example/words","URI":"x","result":[]},"metadata":{}}"#,
         r#"{"scanner":{"uri":"pkg:github/example/words","result":[],"result":["High"]},"metadata":{}}"#,
+        r#"{"scanner":{"uri":"pkg:github/example/words","result":[]},"metadata":{"ScanFinishedOn":"2026-01-01T00:10:00Z"}}"#,
         r#"{"scanner":{"uri":"pkg:github/example/words","result":[]}}"#,
         r#"{"scanner":{"result":[]},"metadata":{}}"#,
     ] {

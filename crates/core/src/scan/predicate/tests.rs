@@ -135,6 +135,10 @@ fn refuses_wrong_types_and_missing_members() {
         (r#""total":1}"#, r#""total":1},"summary":{}"#),
         (r#""findings":["#, r#""Findings":[],"findings":["#),
         (r#""severity":"High""#, r#""severity":"High","Severity":"Low""#),
+        (r#""violations":["#, r#""Violations":["#),
+        (r#""malicious":true"#, r#""Malicious":true"#),
+        (r#""fixedVersions":"#, r#""fixedversions":"#),
+        (r#""applicability":true"#, r#""Applicability":true"#),
     ] {
         assert!(changed(from, to).is_err(), "{to}");
     }
