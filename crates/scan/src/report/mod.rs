@@ -104,12 +104,15 @@ impl Report {
     }
 
     /// Scanners that were asked for violations may list no vulnerability beside them, and look clean: a violation about a
-    /// vulnerability that is not among the findings says that the list is not whole.
+    /// vulnerability that is not among the findings says that the list is not whole. Xray's violations about secrets and
+    /// other exposures (`EXP-1552-00002`) are of the same type, and about no vulnerability.
     fn hold_violations_against_findings(&mut self) {
         let violations =
             self.scan.violations.iter().filter(|violation| violation.kind == ViolationKind::Security);
-        let mut named =
-            violations.map(|violation| violation.id.as_str()).filter(|id| !id.is_empty()).peekable();
+        let named = violations
+            .map(|violation| violation.id.as_str())
+            .filter(|id| !id.is_empty() && !id.starts_with("EXP-"));
+        let mut named = named.peekable();
         if named.peek().is_none() || !self.scan.is_complete() {
             return;
         }

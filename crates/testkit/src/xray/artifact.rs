@@ -110,21 +110,35 @@ impl Artifact {
         self
     }
 
-    /// Adds this many violations of the watch `prod`.
+    /// Adds this many violations of the watch `prod`: by the vulnerabilities so far, in turn, or by a licence where
+    /// there are none.
     #[must_use]
     pub fn violations(mut self, count: usize) -> Self {
         for _ in 0..count {
-            let number = self.violations.len() + 1;
-            self.violations.push(json!({
-                "issue_id": format!("XRAY-{number}"),
-                "type": "Security",
-                "watch_name": "prod",
-                "severity": "High",
-                "created": "2026-01-02T03:04:05Z",
-                "violation_id": format!("v-{number:05}"),
-                "matched_policies": [{ "policy": "no-high", "rule": "high", "is_build_failed": true, "is_blocking": true }],
-            }));
+            self = match self.issues.len() {
+                0 => self.violation("GPL-3.0", "License"),
+                issues => {
+                    let id = format!("XRAY-{}", self.violations.len() % issues + 1);
+                    self.violation(&id, "Security")
+                }
+            };
         }
+        self
+    }
+
+    /// Adds a violation of the watch `prod` by this issue, of the type `Security`, `License` or `Operational_Risk`.
+    #[must_use]
+    pub fn violation(mut self, id: &str, kind: &str) -> Self {
+        let number = self.violations.len() + 1;
+        self.violations.push(json!({
+            "issue_id": id,
+            "type": kind,
+            "watch_name": "prod",
+            "severity": "High",
+            "created": "2026-01-02T03:04:05Z",
+            "violation_id": format!("v-{number:05}"),
+            "matched_policies": [{ "policy": "no-high", "rule": "high", "is_build_failed": true, "is_blocking": true }],
+        }));
         self
     }
 

@@ -62,6 +62,15 @@ async fn a_scan_that_did_not_come_to_its_end_is_not_complete() {
 }
 
 #[tokio::test]
+async fn a_violation_of_an_exposure_is_about_no_vulnerability() {
+    for (id, is_complete) in [("XRAY-1", true), ("EXP-1552-00002", true), ("XRAY-99", false), ("", true)] {
+        let report = read(found().violation(id, "Security"), true).await;
+        assert_eq!(report.scan.is_complete(), is_complete, "{id}");
+        assert_eq!(report.scan.violations.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn no_violations_and_none_looked_for_are_two_answers() {
     let looked = read(found(), true).await.scan;
     assert_eq!((looked.violations.len(), looked.run.coverage.violations), (0, Some(true)));
