@@ -29,7 +29,8 @@ for a flag that was not typed; flags of a registry's credentials that were typed
 stdout is cosign's: `verify` prints its JSON array, `sign-blob` the base64 of the signature, `verify-blob` says `Verified OK` on stderr.
 Exit codes are our own: 0 done or admitted, 1 refused, 2 usage, 3 undecided, 4 bad key, policy or configuration (cosign: 1, and 10 to 13
 on some paths). `attest` and `attest-blob` write both formats unless told otherwise; what is not uploaded is printed as the envelope.
-`attach signature` takes `--key`: what is attached is verified first. `login` tries the credentials before it keeps them.
+`attach signature` takes `--key`: what is attached is verified first; so does `attach attestation`, if a key is named. `login` tries
+the credentials before it keeps them.
 
 ## Variables
 
