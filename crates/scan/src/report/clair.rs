@@ -17,13 +17,13 @@ pub(super) const URI: &str = "pkg:github/quay/clair";
 #[derive(Deserialize)]
 struct ClairReport {
     manifest_hash: String,
-    #[serde(default, deserialize_with = "object")]
+    #[serde(deserialize_with = "object")]
     packages: BTreeMap<String, ClairPackage>,
     #[serde(default, deserialize_with = "object")]
     environments: BTreeMap<String, Environments>,
-    #[serde(default, deserialize_with = "object")]
+    #[serde(deserialize_with = "object")]
     vulnerabilities: BTreeMap<String, Vulnerability>,
-    #[serde(default, deserialize_with = "object")]
+    #[serde(deserialize_with = "object")]
     package_vulnerabilities: BTreeMap<String, Ids>,
 }
 

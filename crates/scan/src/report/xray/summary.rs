@@ -34,7 +34,7 @@ struct Failure {
 #[derive(Deserialize)]
 struct Artifact {
     general: General,
-    #[serde(default, deserialize_with = "list")]
+    #[serde(deserialize_with = "list")]
     issues: Vec<XrayIssue>,
     #[serde(default, deserialize_with = "list")]
     licenses: Vec<XrayLicense>,

@@ -51,11 +51,11 @@ fn an_image_that_xray_does_not_know_is_not_scanned() {
             "scanner-error",
         ),
         (
-            r#"{"artifacts":[{"general":{"name":"a"}}],"errors":[{"identifier":"b","error":"not found"}]}"#,
+            r#"{"artifacts":[{"general":{"name":"a"},"issues":[]}],"errors":[{"identifier":"b","error":"not found"}]}"#,
             ScanStatus::Failed,
             "scanner-error",
         ),
-        (r#"{"artifacts":[{"general":{}}]}"#, ScanStatus::NotScanned, "not-known-to-scanner"),
+        (r#"{"artifacts":[{"general":{},"issues":null}]}"#, ScanStatus::NotScanned, "not-known-to-scanner"),
         ("[]", ScanStatus::NotScanned, "not-known-to-scanner"),
         (r#"[{"scan_id":"1","status":"completed"}]"#, ScanStatus::Complete, "no-vulnerability-scan"),
         (r#"[{"scan_id":"1","vulnerabilities":[]}]"#, ScanStatus::Partial, "no-status"),
@@ -360,7 +360,7 @@ fn the_document_of_a_fetch_is_clean_only_with_a_finished_status() {
             r#"{{"schema":"waxseal/xray-report/v1","image":{{"name":"registry.example.com/app","tag":"1","digest":"{digest}"}},
             "xray":{{"url":"https://jfrog.example.com:8443/xray","version":"3.111.2"}},"artifact":null,"project":null,
             "readOn":"2026-11-02T09:00:00Z","status":{status},
-            "summary":{{"version":2,"answer":{{"artifacts":[{{"general":{{"component_id":"docker://app:1","sha256":"{}"}}}}]}}}},
+            "summary":{{"version":2,"answer":{{"artifacts":[{{"general":{{"component_id":"docker://app:1","sha256":"{}"}},"issues":[]}}]}}}},
             "violations":{{"total":{total},"entries":[{entries}]}}}}"#,
             digest.hex()
         )

@@ -1,5 +1,6 @@
 //! Reports that are cut off, of wrong types, too deep, too large.
 
+use serde_json::Value;
 use waxseal_core::limits::{JSON_DEPTH, REPORT_BYTES, SCAN_FINDINGS};
 use waxseal_core::scan::Severity;
 use waxseal_scan::{Report, ReportError, ReportFormat};
@@ -78,6 +79,64 @@ fn wrong_types_are_refused_or_read_as_worse_never_as_better() {
     }
 }
 
+/// A member that is not there, or has another name in a later version, must not make a report clean. Trivy alone leaves the
+/// list out where nothing was found, so there it cannot be told.
+#[test]
+fn a_member_that_is_missing_makes_nothing_clean() {
+    let mut removed = 0;
+    for name in SAMPLES {
+        let whole: Value = serde_json::from_slice(&bytes(name)).unwrap();
+        let before = Report::read(&bytes(name), None).unwrap().scan.score();
+        assert_ne!(before, Severity::None, "{name}");
+        for path in paths(&whole, 4) {
+            let mut changed = whole.clone();
+            remove(&mut changed, &path);
+            removed += 1;
+            let Ok(report) = Report::read(changed.to_string().as_bytes(), None) else { continue };
+            if report.scan.score() == Severity::None {
+                assert!(
+                    name.starts_with("trivy/") && path.last().unwrap() == "Vulnerabilities",
+                    "{name}: {path:?}"
+                );
+            }
+        }
+    }
+    assert!(removed > 500, "{removed}");
+}
+
+/// The members of objects down to a depth, lists by their places.
+fn paths(value: &Value, depth: usize) -> Vec<Vec<String>> {
+    let below = |name: String, value: &Value, is_member: bool| {
+        let own = is_member.then(|| vec![name.clone()]);
+        let deeper = if depth > 1 { paths(value, depth - 1) } else { Vec::new() };
+        let deeper = deeper.into_iter().map(move |path| [vec![name.clone()], path].concat());
+        own.into_iter().chain(deeper).collect::<Vec<_>>()
+    };
+    match value {
+        Value::Object(members) => {
+            members.iter().flat_map(|(name, value)| below(name.clone(), value, true)).collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate().take(3);
+            items.flat_map(|(place, value)| below(place.to_string(), value, false)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn remove(value: &mut Value, path: &[String]) {
+    match (value, path) {
+        (Value::Object(members), [last]) => {
+            members.shift_remove(last);
+        }
+        (Value::Object(members), [first, rest @ ..]) => remove(&mut members[first], rest),
+        (Value::Array(items), [first, rest @ ..]) => {
+            remove(&mut items[first.parse::<usize>().unwrap()], rest)
+        }
+        _ => panic!("no such member"),
+    }
+}
+
 #[test]
 fn depth_and_size_are_bounded() {
     let nested = |depth: usize| format!(r#"{{"artifacts":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
@@ -94,8 +153,10 @@ fn depth_and_size_are_bounded() {
         vec!["{}"; SCAN_FINDINGS + 1].join(",")
     );
     assert!(Report::read(many.as_bytes(), None).is_err());
-    let long =
-        format!(r#"{{"artifacts":[{{"general":{{}},"issues":[{{"issue_id":"{}"}}]}}]}}"#, "x".repeat(10_000));
+    let long = format!(
+        r#"{{"artifacts":[{{"general":{{"name":"a"}},"issues":[{{"issue_id":"{}"}}]}}]}}"#,
+        "x".repeat(10_000)
+    );
     assert_eq!(Report::read(long.as_bytes(), None).unwrap_err().code(), "report-limit");
 }
 
