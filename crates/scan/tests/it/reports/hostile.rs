@@ -131,7 +131,7 @@ fn remove(value: &mut Value, path: &[String]) {
         }
         (Value::Object(members), [first, rest @ ..]) => remove(&mut members[first], rest),
         (Value::Array(items), [first, rest @ ..]) => {
-            remove(&mut items[first.parse::<usize>().unwrap()], rest)
+            remove(&mut items[first.parse::<usize>().unwrap()], rest);
         }
         _ => panic!("no such member"),
     }
