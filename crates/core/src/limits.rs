@@ -187,3 +187,9 @@ pub const REPORT_OBJECTS: usize = 4_000_000;
 
 /// Most items of one list of a report of a scanner.
 pub const REPORT_ENTRIES: usize = 100_000;
+
+/// Most statements of one OpenVEX document; a document with more takes nothing away.
+pub const VEX_STATEMENTS: usize = 10_000;
+
+/// Findings of a scan that one refusal names; the others are counted.
+pub const SCAN_FINDINGS_SHOWN: usize = 5;

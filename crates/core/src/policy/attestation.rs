@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::scan::ResolvedScan;
 use super::terms::{ResolvedTerms, Terms};
-use super::{PolicyError, SignedFor, TrustedKey};
+use super::{PolicyError, ScanRules, SignedFor, TrustedKey};
 use crate::candidate::Format;
 use crate::predicate::{Claims, PredicateType};
 
@@ -20,6 +21,7 @@ pub struct AttestationRequirement {
     terms: Terms,
     inherit: bool,
     max_age: Option<SignedDuration>,
+    scan: Option<Box<ScanRules>>,
 }
 
 impl AttestationRequirement {
@@ -31,7 +33,7 @@ impl AttestationRequirement {
         if types.is_empty() {
             return Err(PolicyError::NoType);
         }
-        let requirement = Self { types, terms: Terms::by(keys)?, inherit: false, max_age: None };
+        let requirement = Self { types, terms: Terms::by(keys)?, inherit: false, max_age: None, scan: None };
         if requirement.newest_counts() {
             requirement.timed()?;
         }
@@ -91,6 +93,18 @@ impl AttestationRequirement {
         Ok(self)
     }
 
+    /// What the scan must say. Each of the types must be one of a scan, or of a document that can state what was found;
+    /// the newest is judged, whatever the type (rule N4).
+    pub fn scan(mut self, rules: ScanRules) -> Result<Self, PolicyError> {
+        rules.check()?;
+        if let Some(other) = self.types.iter().find(|one| !Claims::of(one).can_be_scan()) {
+            return Err(PolicyError::NoScan { predicate_type: other.to_string() });
+        }
+        self.timed()?;
+        self.scan = Some(Box::new(rules));
+        Ok(self)
+    }
+
     /// The types that count, at least one, each once.
     pub fn types(&self) -> &[PredicateType] {
         &self.types
@@ -131,10 +145,15 @@ impl AttestationRequirement {
         self.max_age
     }
 
+    /// What the scan must say, if anything is asked.
+    pub fn scan_rules(&self) -> Option<&ScanRules> {
+        self.scan.as_deref()
+    }
+
     /// Whether the newest statement is judged, and it alone: if of one type a later statement takes an earlier one back,
     /// then among all types here.
     pub fn newest_counts(&self) -> bool {
-        self.types.iter().any(|one| Claims::of(one).can_be_taken_back())
+        self.scan.is_some() || self.types.iter().any(|one| Claims::of(one).can_be_taken_back())
     }
 
     pub(crate) const fn terms(&self) -> &Terms {
@@ -155,6 +174,12 @@ impl AttestationRequirement {
         if let Some(max_age) = self.max_age {
             text = format!("{text}, at most {max_age:#} old");
         }
+        if let Some(rules) = &self.scan {
+            let rules = rules.describe();
+            if !rules.is_empty() {
+                text = format!("{text}, {rules}");
+            }
+        }
         if self.inherit {
             text.push_str(", of the image or of the index that lists it");
         }
@@ -169,6 +194,7 @@ impl AttestationRequirement {
             inherit: self.inherit,
             max_age_seconds: self.max_age.map(|age| age.as_secs()),
             max_age_nanoseconds: self.max_age.map(|age| age.subsec_nanos()),
+            scan: self.scan.as_ref().map(|rules| rules.resolved()),
         }
     }
 }
@@ -183,4 +209,5 @@ pub(super) struct ResolvedAttestation<'a> {
     inherit: bool,
     max_age_seconds: Option<i64>,
     max_age_nanoseconds: Option<i32>,
+    scan: Option<ResolvedScan<'a>>,
 }

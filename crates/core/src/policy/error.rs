@@ -18,9 +18,23 @@ pub enum PolicyError {
         /// The type.
         predicate_type: String,
     },
+    /// Rules on the content of a scan are asked of a type that is none.
+    #[error("{predicate_type} is no scan: what a scan must say cannot be asked of it")]
+    NoScan {
+        /// The type.
+        predicate_type: String,
+    },
     /// A greatest age is below zero.
     #[error("a greatest age below zero")]
     NegativeAge,
+    /// A rule on the content of a scan cannot be meant.
+    #[error("{field}: {why}")]
+    ScanRule {
+        /// The field of the rules.
+        field: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Two names stand for one key, which would count twice (rule S2).
     #[error("{first} and {second} are the same key, {id}: a key counts once")]
     SameKeyTwice {
@@ -56,7 +70,9 @@ impl PolicyError {
             Self::NoKey => "policy-without-key",
             Self::NoType => "policy-without-type",
             Self::Timeless { .. } => "policy-timeless-type",
+            Self::NoScan { .. } => "policy-no-scan",
             Self::NegativeAge => "policy-max-age",
+            Self::ScanRule { .. } => "policy-scan-rule",
             Self::SameKeyTwice { .. } => "policy-same-key-twice",
             Self::Threshold { .. } => "policy-threshold",
             Self::Glob { .. } => "policy-pattern",

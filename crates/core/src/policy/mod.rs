@@ -7,6 +7,7 @@ mod attestation;
 mod error;
 mod key;
 mod name;
+mod scan;
 mod signature;
 mod terms;
 
@@ -16,6 +17,10 @@ pub use attestation::AttestationRequirement;
 pub use error::PolicyError;
 pub use key::TrustedKey;
 pub use name::{RepositoryGlob, SignedFor};
+pub use scan::{
+    GracePeriod, GraceStart, IgnoreRule, LicenseRules, ScanRules, ScannerRule, SecretRule, SeveritySource,
+    VexRule,
+};
 pub use signature::SignatureRequirement;
 pub(crate) use terms::Terms;
 
@@ -119,7 +124,7 @@ impl Requirement {
     fn resolved(&self) -> Resolved<'_> {
         match self {
             Self::Signature(requirement) => Resolved::Signature(requirement.resolved()),
-            Self::Attestation(requirement) => Resolved::Attestation(requirement.resolved()),
+            Self::Attestation(requirement) => Resolved::Attestation(Box::new(requirement.resolved())),
         }
     }
 
@@ -150,5 +155,5 @@ impl Requirement {
 #[serde(untagged)]
 enum Resolved<'a> {
     Signature(signature::ResolvedSignature<'a>),
-    Attestation(attestation::ResolvedAttestation<'a>),
+    Attestation(Box<attestation::ResolvedAttestation<'a>>),
 }

@@ -39,9 +39,10 @@ pub(crate) struct Claims {
     /// Where its maker stands: the scanner, the verifier. The first of these that is there.
     maker: &'static [Path],
     taken_back: bool,
+    scan: bool,
 }
 
-const NOTHING: Claims = Claims { time: &[], maker: &[], taken_back: false };
+const NOTHING: Claims = Claims { time: &[], maker: &[], taken_back: false, scan: false };
 
 impl Claims {
     /// What is known of the predicates of this type.
@@ -49,18 +50,21 @@ impl Claims {
         const SCANNER: &[Path] = &[&["scanner", "uri"], &["scanner", "name"]];
         const VERIFIER: &[Path] = &[&["verifier", "id"]];
         let plain = |time| Self { time, ..NOTHING };
-        let newest = |time, maker| Self { time, maker, taken_back: true };
+        let newest = |time, maker| Self { time, maker, taken_back: true, scan: false };
+        let scan = |time| Self { time, maker: SCANNER, taken_back: true, scan: true };
         match predicate_type.as_str() {
-            VULN => newest(&[&["metadata", "scanFinishedOn"]], SCANNER),
-            vulns if IN_TOTO_VULNS.contains(&vulns) => newest(&[&["metadata", "scanFinishedOn"]], SCANNER),
-            SCAN => newest(&[&["scan", "finishedOn"]], SCANNER),
-            OPEN_VEX | OPEN_VEX_V02 => newest(&[&["last_updated"], &["timestamp"]], &[]),
+            VULN => scan(&[&["metadata", "scanFinishedOn"]]),
+            vulns if IN_TOTO_VULNS.contains(&vulns) => scan(&[&["metadata", "scanFinishedOn"]]),
+            SCAN => scan(&[&["scan", "finishedOn"]]),
+            OPEN_VEX | OPEN_VEX_V02 => {
+                Self { scan: true, ..newest(&[&["last_updated"], &["timestamp"]], &[]) }
+            }
             VSA_V1 => newest(&[&["timeVerified"]], VERIFIER),
             VSA_V02 => newest(&[&["time_verified"], &["timeVerified"]], VERIFIER),
             svr if SVR.contains(&svr) => newest(&[&["timeCreated"]], VERIFIER),
             CUSTOM => plain(&[&["Timestamp"]]),
-            CYCLONE_DX => plain(&[&["metadata", "timestamp"]]),
-            SPDX => plain(&[&["creationInfo", "created"]]),
+            CYCLONE_DX => Self { scan: true, ..plain(&[&["metadata", "timestamp"]]) },
+            SPDX => Self { scan: true, ..plain(&[&["creationInfo", "created"]]) },
             SLSA_PROVENANCE_V02 => plain(&[&["metadata", "buildFinishedOn"]]),
             SLSA_PROVENANCE_V1 => plain(&[&["runDetails", "metadata", "finishedOn"]]),
             _ => NOTHING,
@@ -70,6 +74,18 @@ impl Claims {
     /// Whether a later statement takes an earlier one back, so that the newest is judged (rules N).
     pub(crate) const fn can_be_taken_back(self) -> bool {
         self.taken_back
+    }
+
+    /// Whether it can be asked what a scanner found: a scan by its type, or a document that may state it.
+    pub(crate) const fn can_be_scan(self) -> bool {
+        self.scan
+    }
+
+    /// The names by which the scanner of a scan goes, in its own words: its name, and its uri without a version.
+    pub(crate) fn scanner_names(self, predicate: Option<&RawValue>) -> Vec<String> {
+        let name = first(&[&["scanner", "name"]], predicate);
+        let uri = Some(self.maker(predicate)).filter(|uri| !uri.is_empty());
+        name.into_iter().chain(uri).collect()
     }
 
     /// Whether the type has a member for a time.

@@ -5,6 +5,7 @@
 //! nor the other way round (rule S3).
 
 mod claims;
+pub(crate) mod openvex;
 
 use core::fmt;
 use core::str::FromStr;

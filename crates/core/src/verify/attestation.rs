@@ -12,13 +12,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::image::{Judge, Judged, Signer, annotations, formats, other_subject, statement};
+use super::scan::{self, Judgement, Scanned};
 use super::{Finding, Proof, Reason, Verified};
 use crate::candidate::{Candidate, EvidenceStore, Format, Origin, Signed};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::key::{KeyId, Scheme};
 use crate::limits::AHEAD_SECONDS;
-use crate::policy::AttestationRequirement;
+use crate::policy::{AttestationRequirement, VexRule};
+use crate::predicate::openvex::OpenVex;
 use crate::predicate::{Claims, PredicateType};
 use crate::statement::{COSIGN_SIGN, StatementSubject};
 
@@ -96,10 +98,6 @@ struct Selected<'a, 'k> {
 }
 
 impl Selected<'_, '_> {
-    fn finding(&self, reason: Reason) -> Finding {
-        self.about(Finding::new(reason))
-    }
-
     fn about(&self, finding: Finding) -> Finding {
         finding.by(self.signer.trusted).at(self.candidate.origin().clone())
     }
@@ -149,18 +147,28 @@ impl<'a> Judge<'a> {
             }
             selected = only_newest(selected, &mut findings);
         }
+        let vex = self.vex(requirement, wanted);
         let makers: BTreeSet<_> = selected.iter().map(|one| one.attested.maker.clone()).collect();
         let mut counting: BTreeMap<(String, &[u8]), Vec<Verified<Attestation>>> = BTreeMap::new();
         for one in &selected {
-            match self.holds(one, wanted) {
-                Ok(attestation) => {
-                    findings.push(one.finding(Reason::Accepted));
+            let judged = self.holds(one, wanted).and_then(|attestation| {
+                let (notes, summary) = self.says(requirement, one, wanted, &attestation.digest, &vex)?;
+                Ok((attestation, notes, summary))
+            });
+            match judged {
+                Ok((attestation, notes, summary)) => {
+                    findings.extend(notes.into_iter().map(|note| one.about(note)));
+                    let finding = Finding::new(Reason::Accepted);
+                    findings.push(one.about(match summary {
+                        Some(summary) => finding.found(summary),
+                        None => finding,
+                    }));
                     // Rule S2: together over byte-identical payloads only.
                     let maker = if newest { one.attested.maker.clone() } else { String::new() };
                     counting.entry((maker, one.envelope.payload())).or_default().push(attestation);
                 }
-                Err(finding) => {
-                    findings.push(one.about(finding));
+                Err(refused) => {
+                    findings.extend(refused.into_iter().map(|finding| one.about(finding)));
                     // Rules N1, N2: each of the newest must pass, those that tie too.
                     met &= !newest;
                 }
@@ -256,6 +264,8 @@ impl<'a> Judge<'a> {
             return Err(Finding::new(Reason::PredicateTypeMismatch)
                 .compared(expected.join(" or "), statement.predicate_type));
         };
+        let claims = Claims::of(predicate_type);
+        scanner(claims, statement.predicate.as_deref(), wanted)?;
         let digests = if wanted.inherits() { &self.about.covered } else { &self.about.own };
         let subjects: Vec<_> =
             statement.subjects_with(digests).map(|(subject, digest)| (subject.clone(), digest)).collect();
@@ -274,7 +284,6 @@ impl<'a> Judge<'a> {
             let found = format!("one beside {}", origin.beside);
             return Err(Finding::new(Reason::NotInherited).compared(expected, found));
         }
-        let claims = Claims::of(predicate_type);
         Ok(Attested {
             finished: claims.finished(statement.predicate.as_deref()),
             maker: claims.maker(statement.predicate.as_deref()),
@@ -313,12 +322,68 @@ impl<'a> Judge<'a> {
         Ok(finished)
     }
 
+    /// The VEX documents that the rules trust. One that cannot be read makes its rule take nothing away.
+    fn vex<'k>(
+        &mut self,
+        requirement: usize,
+        wanted: &'k AttestationRequirement,
+    ) -> Vec<(&'k VexRule, OpenVex)> {
+        let mut documents = Vec::new();
+        for rule in wanted.scan_rules().map(|rules| rules.vex.as_slice()).unwrap_or_default() {
+            let judged = self.attestations(requirement, rule.requirement());
+            if !judged.met {
+                continue;
+            }
+            let read = judged.attestations.iter().map(|one| OpenVex::parse(one.predicate.as_deref()?));
+            if let Some(read) = read.collect::<Option<Vec<_>>>() {
+                documents.extend(read.into_iter().map(|document| (rule, document)));
+            }
+        }
+        documents
+    }
+
+    /// What a selected attestation says: nothing that the rules on its content object to. What there is to note, and the
+    /// content in a few words. The same predicate in another envelope is read once.
+    fn says(
+        &self,
+        requirement: usize,
+        one: &Selected<'_, '_>,
+        wanted: &AttestationRequirement,
+        digest: &Digest,
+        vex: &[(&VexRule, OpenVex)],
+    ) -> Result<(Vec<Finding>, Option<String>), Vec<Finding>> {
+        let Some(rules) = wanted.scan_rules() else { return Ok((Vec::new(), None)) };
+        let attested = &one.attested;
+        let text = attested.predicate.as_deref().map(RawValue::get).unwrap_or_default();
+        let key = (requirement, *digest, Digest::of(text));
+        let known = self.scans.borrow().get(&key).cloned();
+        let judgement = known.unwrap_or_else(|| {
+            let read = self.verifier.read_scan(&attested.predicate_type, attested.predicate.as_deref());
+            let about = Scanned { repository: self.about.repository, digest, now: self.now, vex };
+            let judgement = Rc::new(match read {
+                Ok(read) => scan::judge(&read, rules, &about),
+                Err(error) => Judgement {
+                    objections: vec![Finding::new(Reason::MalformedScan).found(error)],
+                    notes: Vec::new(),
+                    summary: String::new(),
+                },
+            });
+            self.scans.borrow_mut().insert(key, Rc::clone(&judgement));
+            judgement
+        });
+        if judgement.objections.is_empty() {
+            Ok((judgement.notes.clone(), Some(judgement.summary.clone())))
+        } else {
+            Err(judgement.notes.iter().chain(&judgement.objections).cloned().collect())
+        }
+    }
+
     /// What a selected attestation must say beside its type and its subject.
     fn holds(
         &self,
         one: &Selected<'_, '_>,
         wanted: &AttestationRequirement,
-    ) -> Result<Verified<Attestation>, Finding> {
+    ) -> Result<Verified<Attestation>, Vec<Finding>> {
         let attested = &one.attested;
         // A subject may stand there more than once: one of them must meet all of it (rule S1).
         let mut first = None;
@@ -335,13 +400,13 @@ impl<'a> Judge<'a> {
             }
         }
         let Some((subject, digest)) = fitting else {
-            return Err(first.unwrap_or_else(|| Finding::new(Reason::SubjectMismatch)));
+            return Err(vec![first.unwrap_or_else(|| Finding::new(Reason::SubjectMismatch))]);
         };
         if let Some(oldest) = wanted.oldest() {
-            let finished = self.time(attested.finished)?;
+            let finished = self.time(attested.finished).map_err(|finding| vec![finding])?;
             if self.now.duration_since(finished) > oldest {
                 let expected = format!("at most {oldest:#} before {}", self.now);
-                return Err(Finding::new(Reason::TooOld).compared(expected, finished.to_string()));
+                return Err(vec![Finding::new(Reason::TooOld).compared(expected, finished.to_string())]);
             }
         }
         let key = one.signer.trusted.key().id();
@@ -363,6 +428,22 @@ impl<'a> Judge<'a> {
         let proof = Proof { keys: vec![key], policy: self.policy.digest(), at: self.now };
         Ok(Verified::assertion(attestation, proof))
     }
+}
+
+/// Rule N4: scans by other scanners than those that the rules name are not judged. A scan that does not say whose it is
+/// may be by one of them.
+fn scanner(
+    claims: Claims,
+    predicate: Option<&RawValue>,
+    wanted: &AttestationRequirement,
+) -> Result<(), Finding> {
+    let named = wanted.scan_rules().map(|rules| rules.scanners.as_slice()).unwrap_or_default();
+    let names = claims.scanner_names(predicate);
+    if named.is_empty() || names.is_empty() || named.iter().any(|rule| scan::is_named(rule, &names)) {
+        return Ok(());
+    }
+    let expected: Vec<_> = named.iter().map(|rule| rule.name.as_str()).collect();
+    Err(Finding::new(Reason::OtherScanner).compared(expected.join(" or "), names.join(", ")))
 }
 
 /// The newest of each maker, all that tie for it (rules N1, N2).

@@ -1,12 +1,14 @@
 //! Signatures of images held against a requirement, candidate by candidate.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::scan::Judgement;
 use super::{Attestation, Finding, ImageSignature, Proof, Reason, Subject, Verified, Verifier};
 use crate::candidate::{Candidate, Evidence, Format, Signed};
 use crate::digest::Digest;
@@ -29,6 +31,8 @@ pub(super) struct Judge<'a> {
     checked: HashMap<(usize, usize, KeyId), Option<Scheme>>,
     checks: usize,
     pub(super) left_out: bool,
+    /// Scans that were judged: by the requirement, the digest and the predicate.
+    pub(super) scans: RefCell<HashMap<(usize, Digest, Digest), Rc<Judgement>>>,
 }
 
 /// What is judged, by the digests that it has.
@@ -146,7 +150,17 @@ impl<'a> Judge<'a> {
         policy: &'a Policy,
         now: Timestamp,
     ) -> Self {
-        Self { verifier, about, evidence, policy, now, checked: HashMap::new(), checks: 0, left_out: false }
+        Self {
+            verifier,
+            about,
+            evidence,
+            policy,
+            now,
+            checked: HashMap::new(),
+            checks: 0,
+            left_out: false,
+            scans: RefCell::default(),
+        }
     }
 
     /// A finding if a signature was left out because the checks for one image were spent (rule L5).

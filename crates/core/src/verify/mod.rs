@@ -11,12 +11,14 @@ mod finding;
 mod image;
 mod platforms;
 mod reason;
+mod scan;
 mod standing;
 mod unseen;
 mod verdict;
 mod verified;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 pub use attestation::Attestation;
 pub use blob::{Blob, BlobSignature, BlobSignatureError};
@@ -35,19 +37,56 @@ use crate::digest::Digest;
 use crate::key::example;
 use crate::manifest::{ImageIndex, Manifest, ManifestError};
 use crate::policy::{Policy, Requirement, SignedFor, TrustedKey};
+use crate::predicate::PredicateType;
 use crate::reference::PinnedRef;
+use crate::scan::Scan;
+use crate::scan::foreign::{NoReports, ReportReader};
 
 /// Judges evidence. Choices that hold for a whole deployment are made here; what must hold for an image is the
 /// policy's.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     allow_example_keys: bool,
+    reports: Option<Reports>,
+}
+
+/// What reads scanners' own reports, which this crate does not know.
+#[derive(Clone, Copy)]
+struct Reports(&'static (dyn ReportReader + Send + Sync));
+
+impl core::fmt::Debug for Reports {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Reports")
+    }
 }
 
 impl Verifier {
     /// A verifier that refuses waxseal's published example keys.
     pub const fn new() -> Self {
-        Self { allow_example_keys: false }
+        Self { allow_example_keys: false, reports: None }
+    }
+
+    /// Reads the reports of scanners in the predicates of other tools by `reports`. Without this, a scan that needs one is
+    /// refused as unreadable.
+    #[must_use]
+    pub fn reading(mut self, reports: &'static (dyn ReportReader + Send + Sync)) -> Self {
+        self.reports = Some(Reports(reports));
+        self
+    }
+
+    /// The scan in a signed predicate.
+    fn read_scan(
+        &self,
+        predicate_type: &PredicateType,
+        predicate: Option<&RawValue>,
+    ) -> Result<Scan, String> {
+        let predicate = predicate.ok_or("no predicate")?.get();
+        let none = NoReports::new();
+        let reports = self.reports.map_or(&none as &dyn ReportReader, |reports| reports.0);
+        match Scan::read(predicate_type.as_str(), predicate, reports) {
+            Some(read) => read.map_err(|error| error.to_string()),
+            None => Err(format!("{predicate_type}: nothing reads it as a scan")),
+        }
     }
 
     /// Lets the published example keys count, for trials and tests.

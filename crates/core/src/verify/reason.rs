@@ -9,6 +9,8 @@ use crate::json::JsonError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
+    /// An ignore rule has expired and no longer takes a finding away; said so that somebody renews it or mends the finding.
+    IgnoreExpired,
     /// Nothing is attached that could be a signature of the image.
     NoSignature,
     /// Nothing is attached that could be an attestation.
@@ -67,6 +69,8 @@ pub enum Reason {
     BlobMismatch,
     /// A newer statement stands beside it, which is judged in its place (rule N1).
     Superseded,
+    /// The scan is by a scanner that the policy does not name: it is not judged (rule N4).
+    OtherScanner,
     /// The signature holds, and an annotation that was asked for is not signed (rule S4).
     AnnotationMissing,
     /// The signature holds, and an annotation has another value than was asked for.
@@ -85,6 +89,34 @@ pub enum Reason {
     TimeAhead,
     /// The signed predicate's time is too long ago.
     TooOld,
+    /// The signature holds, and the predicate cannot be read as a scan.
+    MalformedScan,
+    /// The scanner is older than the policy asks for, or says no version.
+    ScannerTooOld,
+    /// The scan failed, is pending, is partial or filtered, or did not look for vulnerabilities.
+    ScanIncomplete,
+    /// The scanner looked at fewer components than the policy asks for, or does not say at how many.
+    TooFewComponents,
+    /// The figures that the scan states are not those of its findings (rule N6).
+    SummaryMismatch,
+    /// The scanner's database is older than the policy asks for, or says no date.
+    DatabaseTooOld,
+    /// The scanner does not say that it looked for what a rule is about.
+    NotCovered,
+    /// The scanner's own policies are violated.
+    ScannerPolicyViolated,
+    /// There are more secrets than the policy allows.
+    TooManySecrets,
+    /// A package has a licence that the policy does not allow.
+    DeniedLicense,
+    /// There are more vulnerabilities of a severity than the policy allows.
+    TooManyVulnerabilities,
+    /// A vulnerability is worse than the policy allows.
+    SeverityTooHigh,
+    /// A package is malicious.
+    MaliciousPackage,
+    /// The policy denies a vulnerability by name.
+    DeniedVulnerability,
     /// Fewer distinct keys have signed than the threshold asks for (rule S2).
     ThresholdNotMet,
     /// A platform's image of an index was not judged, or not admitted (rule P4).
@@ -136,6 +168,22 @@ impl Reason {
             Self::TimeMissing => "time-missing",
             Self::TimeAhead => "time-ahead",
             Self::TooOld => "too-old",
+            Self::IgnoreExpired => "ignore-expired",
+            Self::OtherScanner => "other-scanner",
+            Self::MalformedScan => "malformed-scan",
+            Self::ScannerTooOld => "scanner-too-old",
+            Self::ScanIncomplete => "scan-incomplete",
+            Self::TooFewComponents => "too-few-components",
+            Self::SummaryMismatch => "summary-mismatch",
+            Self::DatabaseTooOld => "database-too-old",
+            Self::NotCovered => "not-covered",
+            Self::ScannerPolicyViolated => "scanner-policy-violated",
+            Self::TooManySecrets => "too-many-secrets",
+            Self::DeniedLicense => "denied-license",
+            Self::TooManyVulnerabilities => "too-many-vulnerabilities",
+            Self::SeverityTooHigh => "severity-too-high",
+            Self::MaliciousPackage => "malicious-package",
+            Self::DeniedVulnerability => "denied-vulnerability",
             Self::ThresholdNotMet => "threshold-not-met",
             Self::PlatformNotAdmitted => "platform-not-admitted",
             Self::Unreadable => "unreadable",
@@ -200,6 +248,22 @@ impl Reason {
             }
             Self::TimeAhead => "the signed predicate says a time that is still to come",
             Self::TooOld => "the signed predicate is older than was asked for",
+            Self::IgnoreExpired => "an ignore rule has expired and no longer applies",
+            Self::OtherScanner => "the scan is by a scanner that was not asked for",
+            Self::MalformedScan => "the signature holds, but the predicate cannot be read as a scan",
+            Self::ScannerTooOld => "the scanner is older than asked for, or says no version",
+            Self::ScanIncomplete => "the scan is not complete, so it says nothing of what it did not see",
+            Self::TooFewComponents => "the scanner looked at too few components, or does not say at how many",
+            Self::SummaryMismatch => "the summary says something else than the findings",
+            Self::DatabaseTooOld => "the scanner's database is too old, or says no date",
+            Self::NotCovered => "the scanner does not say that it looked for this",
+            Self::ScannerPolicyViolated => "the scanner's own policies are violated",
+            Self::TooManySecrets => "there are more secrets than allowed",
+            Self::DeniedLicense => "a package has a licence that is not allowed",
+            Self::TooManyVulnerabilities => "there are more vulnerabilities of a severity than allowed",
+            Self::SeverityTooHigh => "a vulnerability is worse than allowed",
+            Self::MaliciousPackage => "a package is malicious",
+            Self::DeniedVulnerability => "a vulnerability that is denied by name was found",
             Self::ThresholdNotMet => "too few distinct keys have signed",
             Self::PlatformNotAdmitted => "an image of the index was not admitted",
             Self::Unreadable => "evidence could not be read",
@@ -217,6 +281,7 @@ impl Reason {
 
     /// Every reason, in order of nearness.
     pub const ALL: &'static [Self] = &[
+        Self::IgnoreExpired,
         Self::NoSignature,
         Self::NoAttestation,
         Self::NotASignature,
@@ -245,6 +310,7 @@ impl Reason {
         Self::NotInherited,
         Self::BlobMismatch,
         Self::Superseded,
+        Self::OtherScanner,
         Self::AnnotationMissing,
         Self::AnnotationMismatch,
         Self::SignedForMismatch,
@@ -254,6 +320,20 @@ impl Reason {
         Self::TimeMissing,
         Self::TimeAhead,
         Self::TooOld,
+        Self::MalformedScan,
+        Self::ScannerTooOld,
+        Self::ScanIncomplete,
+        Self::TooFewComponents,
+        Self::SummaryMismatch,
+        Self::DatabaseTooOld,
+        Self::NotCovered,
+        Self::ScannerPolicyViolated,
+        Self::TooManySecrets,
+        Self::DeniedLicense,
+        Self::TooManyVulnerabilities,
+        Self::SeverityTooHigh,
+        Self::MaliciousPackage,
+        Self::DeniedVulnerability,
         Self::ThresholdNotMet,
         Self::PlatformNotAdmitted,
         Self::Unreadable,

@@ -19,6 +19,7 @@ mod looking;
 mod make;
 mod platforms;
 mod reasons;
+mod scans;
 mod signatures;
 mod signing;
 mod time;

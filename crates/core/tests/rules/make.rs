@@ -212,6 +212,15 @@ impl Case {
         self
     }
 
+    /// The same with a reader of scanners' reports.
+    pub(crate) fn reading(
+        mut self,
+        reports: &'static (dyn waxseal_core::scan::foreign::ReportReader + Send + Sync),
+    ) -> Self {
+        self.verifier = self.verifier.reading(reports);
+        self
+    }
+
     /// The same about another subject.
     pub(crate) fn about(mut self, subject: Subject) -> Self {
         self.subject = subject;

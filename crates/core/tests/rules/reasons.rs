@@ -3,10 +3,11 @@
 use waxseal_core::Reason;
 
 use crate::attestations::{kinds as attested, newest, subjects};
+use crate::scans::{content as scanned, whole};
 use crate::signatures::{content, counting, kinds, names, schemes};
 use crate::{blobs, looking, make, platforms, time, verdict};
 
-/// A test that sees something refused for this reason; none for the three that are never a refusal's.
+/// A test that sees something refused for this reason; none for the four that are never a refusal's.
 fn test_of(reason: Reason) -> Option<fn()> {
     Some(match reason {
         Reason::NoSignature => verdict::v1_nothing_at_all_is_a_refusal_of_its_own,
@@ -44,9 +45,22 @@ fn test_of(reason: Reason) -> Option<fn()> {
         Reason::KeyNotYetValid => time::t1_a_key_counts_from_its_first_moment,
         Reason::KeyExpired => time::t1_a_key_counts_to_its_last_moment,
         Reason::KeyRevoked => time::t1_a_key_no_longer_counts_at_the_moment_of_its_revocation,
+        Reason::OtherScanner | Reason::ScannerTooOld => scanned::scanners,
+        Reason::MalformedScan => whole::n4_a_bill_of_materials_is_no_scan,
+        Reason::ScanIncomplete => scanned::require_complete,
+        Reason::TooFewComponents => scanned::min_components,
+        Reason::SummaryMismatch => whole::n6_a_summary_that_lies_is_refused,
+        Reason::DatabaseTooOld => scanned::max_db_age,
+        Reason::ScannerPolicyViolated => scanned::watches_and_violations,
+        Reason::TooManySecrets => scanned::secrets,
+        Reason::NotCovered | Reason::DeniedLicense => scanned::licenses,
+        Reason::TooManyVulnerabilities => scanned::max_count,
+        Reason::SeverityTooHigh => scanned::max_severity,
+        Reason::MaliciousPackage => scanned::deny_malicious,
+        Reason::DeniedVulnerability => scanned::deny_ids,
         Reason::ThresholdNotMet => counting::s2_a_threshold_counts_keys_and_not_signatures,
         Reason::PlatformNotAdmitted => platforms::p4_all_images_must_be_admitted,
-        Reason::Superseded | Reason::Unreadable | Reason::Accepted => return None,
+        Reason::IgnoreExpired | Reason::Superseded | Reason::Unreadable | Reason::Accepted => return None,
         other => panic!("{other:?} has no test"),
     })
 }
@@ -55,7 +69,10 @@ fn test_of(reason: Reason) -> Option<fn()> {
 fn every_reason_is_seen_by_the_test_that_is_named_for_it() {
     for reason in Reason::ALL {
         let Some(test) = test_of(*reason) else {
-            assert!(matches!(reason, Reason::Superseded | Reason::Unreadable | Reason::Accepted));
+            assert!(matches!(
+                reason,
+                Reason::IgnoreExpired | Reason::Superseded | Reason::Unreadable | Reason::Accepted
+            ));
             continue;
         };
         assert!(make::reasons_of(test).contains(reason), "{reason:?}");

@@ -3,7 +3,7 @@
 pub(crate) mod counting;
 pub(crate) mod files;
 pub(crate) mod kinds;
-mod make;
+pub(crate) mod make;
 pub(crate) mod newest;
 pub(crate) mod subjects;
 pub(crate) mod wanted;
