@@ -55,6 +55,8 @@ fn a_report_is_printed_and_nothing_else() {
     site.fetch(&["--output-file", "report.json"]).ends(0).prints_nothing();
     let written: Value = serde_json::from_slice(&site.room.read("report.json")).unwrap();
     assert_eq!(written["summary"], report["summary"]);
+    // Every request is told, and no secret: that is what a room looks for.
+    site.fetch(&["--verbose"]).ends(0).says("path=\"/xray/api/v1/violations\"");
     let without = site.fetch(&["--skip-violations"]).ends(0).json();
     assert_eq!(without["violations"], Value::Null);
 }

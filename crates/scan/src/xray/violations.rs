@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use waxseal_core::Digest;
 use waxseal_core::limits::REPORT_BYTES;
@@ -36,11 +36,17 @@ pub struct Violations {
 
 #[derive(Deserialize)]
 struct Wire {
-    /// Absent where there are none: Xray leaves a zero out.
+    /// May be left out where the list is empty.
     #[serde(default)]
     total_violations: Option<u64>,
-    #[serde(default)]
+    /// None: not in the answer, which is then about something else.
+    #[serde(default, deserialize_with = "list")]
     violations: Option<Vec<Box<RawValue>>>,
+}
+
+/// A list that is there; null is how some servers write an empty one.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Box<RawValue>>>, D::Error> {
+    Option::deserialize(deserializer).map(|list: Option<Vec<_>>| Some(list.unwrap_or_default()))
 }
 
 #[derive(Deserialize)]
@@ -114,7 +120,9 @@ struct Reading {
 impl Reading {
     /// Checks the frame of a page, and gives its entries.
     fn page(&mut self, wire: Wire) -> Result<Vec<Box<RawValue>>, Error> {
-        let entries = wire.violations.unwrap_or_default();
+        let Some(entries) = wire.violations else {
+            return Err(Error::new(ErrorKind::Protocol, format!("{WHAT}: an answer without a list of them")));
+        };
         let total = match wire.total_violations {
             Some(total) => total,
             // A list without a count might be any part of the whole.

@@ -343,3 +343,47 @@ async fn an_old_xray_will_do() {
     );
     assert_eq!(document["status"]["status"], "scanned");
 }
+
+/// Whatever one answer is replaced by: there is no report, or it is the true one.
+#[tokio::test]
+async fn no_fault_of_the_platform_makes_a_report_of_its_own() {
+    let site = Site::new(done);
+    let honest = site.report(&job()).await.unwrap().report;
+    assert!(honest.scan.is_complete());
+    let body = |text: &str| Behaviour::OtherBody(text.to_owned().into());
+    let faults = || {
+        let mut faults: Vec<Behaviour> =
+            [201, 204, 206, 301, 400, 401, 403, 404, 405, 409, 415, 429, 500, 501, 503]
+                .map(Behaviour::status)
+                .into();
+        faults.extend(
+            ["", "{}", "[]", "null", "\"\"", "{\"errors\":[]}", "{\"error\":\"no\"}", "<html>", "PK"]
+                .map(body),
+        );
+        faults.extend([0, 1, 20, 40].map(Behaviour::TruncateAt));
+        faults.push(Behaviour::redirect("https://elsewhere.example/"));
+        faults.push(Behaviour::RedirectLoop);
+        faults.push(Behaviour::ResetConnection);
+        faults.push(Behaviour::ContentLengthLie(3));
+        faults
+    };
+    let (mut refused, mut true_ones) = (0, 0);
+    for endpoint in ["version", "checksum", "artifact/status", "summary", "violations"] {
+        for fault in faults() {
+            site.xray.rule(Match::path(endpoint), fault.clone());
+            match site.report(&job()).await {
+                Err(_) => refused += 1,
+                Ok(fetched) => {
+                    true_ones += 1;
+                    let scan = fetched.report.scan;
+                    assert_eq!(scan.findings, honest.scan.findings, "{endpoint} {fault:?}");
+                    assert_eq!(scan.violations, honest.scan.violations, "{endpoint} {fault:?}");
+                }
+            }
+            site.xray.clear_rules();
+        }
+    }
+    // Where a search is not allowed or not there (403, 404, 405), or a status of the new kind is not (404, 405), there is
+    // another way to ask.
+    assert_eq!((refused, true_ones), (155, 5));
+}

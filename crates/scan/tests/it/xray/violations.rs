@@ -90,9 +90,13 @@ async fn a_list_without_a_count_or_without_end_is_refused() {
         // The same page again and again: without names the texts tell.
         (r#"{"total_violations":2,"violations":[{"a":1}]}"#, Some(ErrorKind::Incomplete)),
         (r#"{"total_violations":2,"violations":[{"a":1},{"a":1}]}"#, None),
-        // A zero is left out by the server.
-        ("{}", None),
-        (r#"{"violations":null}"#, None),
+        // None are told in three ways; an answer about nothing is not one of them.
+        (r#"{"total_violations":0,"violations":[]}"#, None),
+        (r#"{"total_violations":0,"violations":null}"#, None),
+        (r#"{"violations":[]}"#, None),
+        ("{}", Some(ErrorKind::Protocol)),
+        (r#"{"total_violations":0}"#, Some(ErrorKind::Protocol)),
+        (r#"{"error":"no"}"#, Some(ErrorKind::Protocol)),
     ];
     for (body, kind) in bodies {
         server.rule(Match::path("violations"), Behaviour::OtherBody(Bytes::from_static(body.as_bytes())));
