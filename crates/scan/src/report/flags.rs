@@ -42,6 +42,27 @@ const TRIVY: [&str; 10] = [
 const GRYPE: [&str; 6] =
     ["--only-fixed", "--only-notfixed", "--ignore-states", "--exclude", "--vex", "--ignore-wontfix"];
 
+/// Of tools that we have no table for: what any scanner calls such options, Docker Scout and Snyk among them.
+const OTHERS: [&str; 17] = [
+    "--min-severity",
+    "--fixable-only",
+    "--only-fixed",
+    "--only-notfixed",
+    "--only-unfixed",
+    "--only-severity",
+    "--only-package-type",
+    "--only-cve-id",
+    "--severity",
+    "--severity-threshold",
+    "--ignore-unfixed",
+    "--ignore-base",
+    "--exclude-base-image-vulns",
+    "--ignorefile",
+    "--exclude",
+    "--vex",
+    "--vex-location",
+];
+
 fn table(tool: &str) -> &'static [&'static str] {
     let tool = tool.to_lowercase();
     let named = |word: &str| tool.split(|c: char| !c.is_alphanumeric()).any(|part| part == word);
@@ -49,8 +70,10 @@ fn table(tool: &str) -> &'static [&'static str] {
         &TRIVY
     } else if named("grype") {
         &GRYPE
-    } else {
+    } else if named("jf") || named("jfrog") {
         &JFROG
+    } else {
+        &OTHERS
     }
 }
 
@@ -85,6 +108,8 @@ mod tests {
             ("trivy", "--ignore-unfixed app"),
             ("trivy", "--scanners=secret app"),
             ("grype", "--only-fixed app"),
+            ("docker scout cves", "--only-severity critical app"),
+            ("snyk container test", "--severity-threshold=high app"),
         ] {
             assert_eq!(left_out(tool, line), 1, "{tool} {line}");
         }

@@ -44,7 +44,6 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let mut report = Report::new(ReportFormat::XrayStatus, scan());
     let overall = wire.overall.unwrap_or_else(|| Part { status: wire.status, time: String::new() });
     report.scan.run.status = word(&overall.status);
-    report.scan.run.finished_on = time(&overall.time);
     // The whole may be called done where the search for vulnerable components is not.
     let sca = &wire.details.sca.status;
     if report.scan.run.status == ScanStatus::Complete && !sca.is_empty() {
@@ -52,6 +51,10 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     }
     if overall.status.is_empty() && wire.info.to_lowercase().contains("in progress") {
         report.scan.run.status = ScanStatus::Pending;
+    }
+    // The time of a status that is no end is not when the scan was finished.
+    if !matches!(report.scan.run.status, ScanStatus::Pending | ScanStatus::NotScanned) {
+        report.scan.run.finished_on = time(&overall.time);
     }
     let told = if overall.status.is_empty() { wire.info } else { overall.status };
     report.notes.push(Note::Status(told));
@@ -84,6 +87,16 @@ fn word(status: &str) -> ScanStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_time_of_an_end_is_when_the_scan_was_finished() {
+        let finished = |status: &str| {
+            let text = format!(r#"{{"overall":{{"status":"{status}","time":"2026-11-01T08:00:00Z"}}}}"#);
+            Report::read(text.as_bytes(), None).unwrap().scan.run.finished_on.is_some()
+        };
+        assert!(["DONE", "PARTIAL", "FAILED"].into_iter().all(finished));
+        assert!(!["PENDING", "SCANNING", "NOT_SCANNED", "NOT_SUPPORTED", "finest"].into_iter().any(finished));
+    }
 
     #[test]
     fn reads_the_older_answers_too() {
