@@ -1,4 +1,5 @@
-//! The registry as a client sees it: the protocol, the access control, and each lie, beside its honest neighbour.
+//! The registry and the platform of Xray as a client sees them: the protocol, the access control, and each lie, beside its
+//! honest neighbour.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +12,7 @@ mod access;
 mod lies;
 mod protocol;
 mod tls;
+mod xray;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use waxseal_testkit::Registry;
