@@ -218,6 +218,45 @@ fn every_sample_is_read_or_refused_for_a_reason() {
     assert_eq!(read, 96 - 3 - 4 - 2 - 1);
 }
 
+/// Bytes changed at random, always the same ones: whatever comes of it, nothing panics, and what is read can be written.
+#[test]
+fn changed_bytes_are_read_or_refused() {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let parts: [&[u8]; 12] =
+        [b"0", b"9", b"-", b"\"", b"{}", b"[]", b"null", b"true", b"1e400", b",", b":", b"\\u0000"];
+    let (mut read, mut refused) = (0, 0);
+    for name in SAMPLES {
+        let whole = bytes(name);
+        for _ in 0..60 {
+            let mut changed = whole.clone();
+            for _ in 0..=random(2) {
+                let at = random(changed.len());
+                let end = (at + random(6)).min(changed.len());
+                changed.splice(at..end, parts[random(parts.len())].iter().copied());
+            }
+            let Ok(report) = Report::read(&changed, None) else {
+                refused += 1;
+                continue;
+            };
+            read += 1;
+            let predicate = report.scan.to_predicate().unwrap();
+            let again = waxseal_core::scan::Scan::parse(&predicate).unwrap();
+            assert_eq!(again.summary(), report.scan.summary(), "{name}");
+            let mut changed = predicate.into_bytes();
+            let at = random(changed.len());
+            changed[at] = parts[random(parts.len())][0];
+            if let Ok(text) = String::from_utf8(changed) {
+                let _ = waxseal_core::scan::Scan::parse(&text);
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
+}
+
 /// 50,000 findings, as a large image of many packages has them.
 #[test]
 fn a_large_report_is_read() {
