@@ -13,7 +13,7 @@ use waxseal_core::bundle::{Bundle, MessageDigest};
 use waxseal_core::digest::{Algorithm, Hasher};
 use waxseal_core::key::{HashAlgorithm, Prehasher};
 use waxseal_core::policy::Requirement;
-use waxseal_core::verify::BlobSignature;
+use waxseal_core::verify::{BlobSignature, attestation_file};
 use waxseal_core::{Digest, Policy, Scheme, Signature, Signer, Verdict, Verifier};
 
 use crate::error::{Error, ErrorKind};
@@ -129,16 +129,55 @@ pub fn sign_blob(source: BlobSource, signer: &dyn Signer) -> Result<SignedBlob, 
 
 /// The SHA-256 digest of a blob.
 pub fn digest(source: BlobSource) -> Result<Digest, Error> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let [digest] = digests(source, [Algorithm::Sha256])?;
+    Ok(digest)
+}
+
+/// The digests of a blob, which is read once.
+fn digests<const N: usize>(source: BlobSource, algorithms: [Algorithm; N]) -> Result<[Digest; N], Error> {
+    let mut hashers = algorithms.map(Hasher::new);
     let mut reader: Box<dyn Read> = match source {
         BlobSource::File(path) => Box::new(open(&path)?),
         BlobSource::Pipe(reader) => reader,
     };
     pieces(&mut reader, |piece| {
-        hasher.update(piece);
+        for hasher in &mut hashers {
+            hasher.update(piece);
+        }
         Ok(())
     })?;
-    Ok(hasher.finish())
+    Ok(hashers.map(Hasher::finish))
+}
+
+/// What an attestation is to be about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BlobSubject {
+    /// A blob, which is read in pieces: its SHA-256 names it, its SHA-512 counts too.
+    Blob(BlobSource),
+    /// A blob of which only the digest is at hand; whoever names it vouches for it.
+    Digest(Digest),
+}
+
+/// Verifies a blob by the attestations that files hold: bundles, envelopes in JSON or base64, older bundles. `name` is for
+/// output.
+pub fn verify_blob_attestation(
+    subject: BlobSubject,
+    name: &str,
+    files: &[Vec<u8>],
+    policy: &Policy,
+    verifier: &Verifier,
+    now: Timestamp,
+) -> Result<Verdict<Digest>, Error> {
+    let (digest, also) = match subject {
+        BlobSubject::Blob(source) => {
+            let [sha256, sha512] = digests(source, [Algorithm::Sha256, Algorithm::Sha512])?;
+            (sha256, Some(sha512))
+        }
+        BlobSubject::Digest(digest) => (digest, None),
+    };
+    let attestations = files.iter().map(|file| attestation_file(file, digest));
+    Ok(verifier.blob_attestation(name, digest, also.as_slice(), attestations, policy, now))
 }
 
 /// Verifies a blob by the signature that a file holds: a bundle, base64 or raw. `name` is for output.

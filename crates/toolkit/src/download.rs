@@ -1,7 +1,8 @@
-//! The job of downloading signatures as they stand there, for other programs. Nothing is verified.
+//! The job of downloading signatures and attestations as they stand there, for other programs. Nothing is verified.
 //!
 //! The shape of a legacy signature is the one in which cosign prints it; a bundle is its own bytes on one line.
 
+mod attestation;
 mod sbom;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use waxseal_core::candidate::{
 };
 use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::{Descriptor, Reason, encoding, media_type};
-use waxseal_oci::{Attached, ErrorKind as StoreKind};
+use waxseal_oci::ErrorKind as StoreKind;
 
 use crate::beside::trouble;
 use crate::error::{Error, ErrorKind};
@@ -21,6 +22,7 @@ use crate::evidence::search::{
 };
 use crate::image::Image;
 
+pub use attestation::{DownloadedAttestation, attestations};
 pub use sbom::{Sbom, sbom};
 
 /// One signature, as it stands there.
@@ -55,14 +57,7 @@ struct SignedPayload<'a> {
 /// passed over, and nothing at all is an error of the kind `NothingAttached`.
 pub async fn signatures(image: &Image, formats: &[Format]) -> Result<Vec<Downloaded>, Error> {
     let looking = Looking { formats: formats.to_vec(), ..Looking::default() };
-    let search = Search::new(&image.evidence, image.digest(), &looking);
-    let mut objects = Vec::new();
-    if formats.contains(&Format::Legacy) {
-        objects.extend(search.tag(Attached::Signatures).await.0);
-    }
-    if formats.contains(&Format::Bundle) {
-        objects.extend(search.referrers().await);
-    }
+    let objects = objects(image, &looking).await;
     let mut all = Vec::new();
     for object in objects {
         match object {
@@ -78,6 +73,21 @@ pub async fn signatures(image: &Image, formats: &[Format]) -> Result<Vec<Downloa
         ));
     }
     Ok(all)
+}
+
+/// Reads what stands beside the image, in the order of the places.
+async fn objects(image: &Image, looking: &Looking) -> Vec<Object> {
+    let search = Search::new(&image.evidence, image.digest(), looking);
+    let mut objects = Vec::new();
+    if looking.formats.contains(&Format::Legacy) {
+        for tag in &looking.tags {
+            objects.extend(search.tag(*tag).await.0);
+        }
+    }
+    if looking.formats.contains(&Format::Bundle) {
+        objects.extend(search.referrers().await);
+    }
+    objects
 }
 
 /// A layer as it is printed; none if it is of another format than was asked for.
@@ -106,7 +116,7 @@ fn passed_over(origin: &Origin, reason: Reason, found: &str) -> Result<(), Error
         Reason::LimitExceeded => {
             Err(Error::new(ErrorKind::Store(StoreKind::LimitExceeded), format!("{where_it_stands}: {found}")))
         }
-        Reason::MalformedManifest if origin.store == EvidenceStore::SignatureTag => {
+        Reason::MalformedManifest if origin.store != EvidenceStore::Referrer => {
             Err(malformed(format!("{where_it_stands}: {found}")))
         }
         _ => Ok(()),

@@ -6,6 +6,7 @@ use waxseal_core::candidate::Evidence;
 use waxseal_core::limits::INDEX_DEPTH;
 use waxseal_core::verify::PlatformVerdict;
 use waxseal_core::{Digest, Platform, Policy, Verdict, Verifier};
+use waxseal_oci::Attached;
 
 use crate::error::{Error, ErrorKind};
 use crate::evidence::{Looking, look};
@@ -35,7 +36,7 @@ pub struct Verification {
     pub policy: Policy,
     /// The choices of the deployment.
     pub verifier: Verifier,
-    /// Where and how to look.
+    /// Where and how to look. Which tags are read, the policy says.
     pub looking: Looking,
     /// Which images of an index.
     pub platforms: Platforms,
@@ -61,10 +62,12 @@ impl Verification {
             Platforms::Named => Ok(Box::pin(self.judge(&image, &Evidence::new())).await.0),
             Platforms::One(platform) => {
                 let image = image.for_platform(platform).await?;
-                let via = image.subject.via().to_vec();
-                let own = look(&image.evidence, image.digest(), &self.looking);
+                // Rule P3: what nothing asks for costs no request.
+                let via =
+                    if self.policy.looks_at_indexes() { image.subject.via().to_vec() } else { Vec::new() };
+                let own = self.look(&image, image.digest());
                 let (own, above) = tokio::join!(Box::pin(own), Box::pin(self.beside(&image, via)));
-                let evidence = Evidence::from_iter([own.evidence, above]);
+                let evidence = Evidence::from_iter([own, above]);
                 Ok(self.verifier.verify(&image.subject, &evidence, &self.policy, self.now))
             }
             Platforms::All => Box::pin(self.all(image, &Evidence::new(), 0)).await,
@@ -74,15 +77,29 @@ impl Verification {
     /// Judges an image by what is attached to it and by what was found beside the indexes through which it was
     /// reached (rule P2). The evidence comes back, so that nothing is looked for twice.
     async fn judge(&self, image: &Image, inherited: &Evidence) -> (Verdict, Evidence) {
-        let mut evidence = look(&image.evidence, image.digest(), &self.looking).await.evidence;
+        let mut evidence = self.look(image, image.digest()).await;
         // Candidates share what they hold: this copies where they were found.
         evidence.extend([inherited.clone()]);
         (self.verifier.verify(&image.subject, &evidence, &self.policy, self.now), evidence)
     }
 
+    /// Looks for what the policy asks for, and for nothing else: `.att` is read only where an attestation is wanted, and
+    /// `.sig` where a signature is (rule L4).
+    async fn look(&self, image: &Image, digest: &Digest) -> Evidence {
+        let mut looking = self.looking.clone();
+        looking.tags.clear();
+        if self.policy.wants_signatures() {
+            looking.tags.push(Attached::Signatures);
+        }
+        if self.policy.wants_attestations() {
+            looking.tags.push(Attached::Attestations);
+        }
+        look(&image.evidence, digest, &looking).await.evidence
+    }
+
     async fn beside(&self, image: &Image, digests: Vec<Digest>) -> Evidence {
         stream::iter(digests)
-            .map(|digest| async move { look(&image.evidence, &digest, &self.looking).await.evidence })
+            .map(|digest| async move { self.look(image, &digest).await })
             .buffered(CONCURRENT)
             .collect()
             .await

@@ -115,7 +115,8 @@ impl<'a> Search<'a> {
             Look::Unreadable(error) => return vec![unreadable(origin, None, &error)],
             _ => return vec![unreadable(origin, None, &unsupported("the listing of referrers"))],
         };
-        let wanted: Vec<_> = listing.descriptors.into_iter().filter(could_hold_a_signature).collect();
+        let wanted: Vec<_> =
+            listing.descriptors.into_iter().filter(|listed| self.could_be_wanted(listed)).collect();
         if wanted.len() > REFERRERS_ENTRIES {
             let error = limit(format!("{} referrers, the limit is {REFERRERS_ENTRIES}", wanted.len()));
             return vec![unreadable(origin, None, &error)];
@@ -240,6 +241,18 @@ impl<'a> Search<'a> {
         self.looking.tags.contains(&Attached::Attestations)
     }
 
+    /// Rule L6: a descriptor is skipped only when its type names something else. cosign 2.6's fallback index says
+    /// `application/vnd.oci.empty.v1+json` of a bundle, others leave the type out. The two kinds of legacy referrers are
+    /// read only where their kind is wanted (rule L4).
+    fn could_be_wanted(&self, descriptor: &Descriptor) -> bool {
+        descriptor.artifact_type.as_deref().is_none_or(|named| match named {
+            "" | media_type::OCI_EMPTY | media_type::OCI_CONFIG => true,
+            media_type::COSIGN_SIGNATURE_ARTIFACT => self.looking.tags.contains(&Attached::Signatures),
+            media_type::IN_TOTO | media_type::DSSE_ENVELOPE => self.wants_attestations(),
+            other => media_type::is_bundle(other),
+        })
+    }
+
     async fn blob(&self, layer: &Descriptor) -> Result<Bytes, Error> {
         self.count(layer.size)?;
         match tokio::time::timeout_at(self.until, self.store.blob(layer, layer.size)).await {
@@ -269,18 +282,6 @@ impl<'a> Search<'a> {
         let seconds = self.looking.deadline.as_secs();
         Error::new(ErrorKind::Timeout, format!("not read within {seconds} s"))
     }
-}
-
-/// Rule L6: a descriptor is skipped only when its type names something else. cosign 2.6's fallback index says
-/// `application/vnd.oci.empty.v1+json` of a bundle, others leave the type out.
-fn could_hold_a_signature(descriptor: &Descriptor) -> bool {
-    descriptor.artifact_type.as_deref().is_none_or(|named| {
-        media_type::is_bundle(named)
-            || matches!(
-                named,
-                "" | media_type::OCI_EMPTY | media_type::OCI_CONFIG | media_type::COSIGN_SIGNATURE_ARTIFACT
-            )
-    })
 }
 
 /// The descriptor with the annotations that somebody reads.

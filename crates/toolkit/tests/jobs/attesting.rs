@@ -27,17 +27,17 @@ const REVIEW: &str = "https://example.com/review/v1";
 /// 2^53 + 1, which no float holds.
 const BIG: &str = r#"{ "n": 9007199254740993, "f": 1.0 }"#;
 
-fn claim(typed: &str, json: &str) -> Claim {
+pub(crate) fn claim(typed: &str, json: &str) -> Claim {
     Claim::Predicate(Predicate::of_file(typed, json.as_bytes(), now()).unwrap())
 }
 
-fn job(formats: &[Format]) -> Attesting {
+pub(crate) fn job(formats: &[Format]) -> Attesting {
     let mut job = Attesting::new(now());
     job.formats = formats.to_vec();
     job
 }
 
-async fn attest_with(
+pub(crate) async fn attest_with(
     job: &Attesting,
     name: &str,
     claim: &Claim,
@@ -55,7 +55,7 @@ async fn attest(scene: &Scene, typed: &str, json: &str, signer: &LocalSigner) ->
     done.unwrap().remove(0)
 }
 
-fn att_tag(image: &Digest) -> String {
+pub(crate) fn att_tag(image: &Digest) -> String {
     Attached::Attestations.tag(image).unwrap().to_string()
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use waxseal::{Finding, Platforms, Verification};
 use waxseal_core::manifest::Manifest;
-use waxseal_core::verify::Outcome;
+use waxseal_core::policy::AttestationRequirement;
+use waxseal_core::verify::{Attestation, Outcome, Verified};
 use waxseal_core::{Digest, Platform, Policy, Reason, SignatureRequirement};
 use waxseal_testkit::fixtures::{Case, Expect, Kind, cases, saved};
 use waxseal_testkit::layout::Layout;
@@ -51,7 +53,7 @@ impl Places {
             without_api: Registry::start().without_referrers_api(),
             archives: tempfile::tempdir().unwrap(),
         };
-        for case in signatures() {
+        for case in cases() {
             places.registry(&case).push_layout(&case.layout(), &case.id);
             archive(&case.layout(), &places.archive(&case));
         }
@@ -101,6 +103,18 @@ fn signatures() -> Vec<Case> {
     found
 }
 
+fn attestations() -> Vec<Case> {
+    let found: Vec<_> = cases().into_iter().filter(|case| case.kind == Kind::Attestation).collect();
+    assert_eq!(found.len(), 25);
+    found
+}
+
+/// An attestation of the case's type.
+fn attested(case: &Case, key: &str) -> Policy {
+    let kind = case.attestation_type.as_deref().unwrap().parse().unwrap();
+    Policy::requiring(AttestationRequirement::by(vec![kind], vec![fixture_key(key)]).unwrap())
+}
+
 fn wanted(case: &Case, key: &str) -> Policy {
     let requirement = SignatureRequirement::by(vec![fixture_key(key)]).unwrap();
     Policy::requiring(requirement.annotations(case.wanted_annotations().into_iter().collect()))
@@ -137,6 +151,83 @@ async fn every_signature_ends_as_expected_in_every_place() {
         }
     }
     assert_eq!(refusals, REFUSED.len() * 6);
+}
+
+/// The nearest miss of every attestation that is to be refused.
+const ATTESTATIONS_REFUSED: [(&str, Reason); 5] = [
+    ("neg-att-bundle-type-lie", Reason::PredicateTypeMismatch),
+    ("neg-att-only-signature", Reason::ImageSignature),
+    ("neg-att-wrong-type", Reason::PredicateTypeMismatch),
+    ("neg-att-wrong-key", Reason::UntrustedKey),
+    ("neg-att-legacy-moved", Reason::SubjectMismatch),
+];
+
+#[tokio::test]
+async fn every_attestation_ends_as_expected_in_every_place() {
+    let places = Places::new();
+    let mut refusals = 0;
+    for case in attestations() {
+        for name in places.names(&case, &case.digest) {
+            let verdict = verify(&name, attested(&case, &case.key)).await;
+            assert_eq!(verdict.report().digest, case.digest, "{name}");
+            match case.expect {
+                Expect::Admit => {
+                    assert_eq!(verdict.outcome(), Outcome::Admit, "{name} {}", verdict.to_json());
+                    let found = verdict.attestations();
+                    assert!(found.iter().all(|one| one.digest == case.digest), "{name}");
+                    predicate_is_the_one_that_was_attested(&case, found);
+                    // Neither another type nor another key will do, nor does it sign the image.
+                    let other = AttestationRequirement::by(
+                        vec!["https://example.com/other".parse().unwrap()],
+                        vec![fixture_key(&case.key)],
+                    );
+                    refused(
+                        &verify(&name, Policy::requiring(other.unwrap())).await,
+                        Reason::PredicateTypeMismatch,
+                    );
+                    let verdict = verify(&name, attested(&case, "p384")).await;
+                    assert_eq!(verdict.outcome(), Outcome::Refuse, "{name}");
+                    if !case.id.starts_with("att-and-sig") {
+                        assert_eq!(
+                            verify(&name, wanted(&case, &case.key)).await.outcome(),
+                            Outcome::Refuse,
+                            "{name}"
+                        );
+                    }
+                }
+                Expect::Refuse => {
+                    let reason = ATTESTATIONS_REFUSED.iter().find(|(id, _)| *id == case.id).unwrap().1;
+                    refused(&verdict, reason);
+                    refusals += 1;
+                }
+                _ => panic!("{}: a new outcome", case.id),
+            }
+        }
+    }
+    assert_eq!(refusals, ATTESTATIONS_REFUSED.len() * 6);
+}
+
+/// What cosign attested is read as the JSON that it was given, or as the text, whatever cosign made of its blanks.
+fn predicate_is_the_one_that_was_attested(case: &Case, found: &[Verified<Attestation>]) {
+    let Some(file) = &case.predicate else { return };
+    let given = fixtures::text(&format!("cosign/{file}"));
+    for attestation in found {
+        let read: Value = serde_json::from_str(attestation.predicate.as_ref().unwrap().get()).unwrap();
+        match case.attestation_type.as_deref().unwrap() {
+            "custom" => assert_eq!(read["Data"], given.as_str(), "{}", case.id),
+            "spdx" => assert_eq!(read, Value::from(given.as_str()), "{}", case.id),
+            kind if kind.starts_with("slsa") || kind == "link" => assert!(read.is_object(), "{}", case.id),
+            _ => {
+                let mut given: Value = serde_json::from_str(&given).unwrap();
+                // cosign reads numbers as floats: what it signed is another one, and stays that.
+                if let Some(big) = given.get_mut("big") {
+                    assert_ne!(read["big"], *big, "{}", case.id);
+                    *big = read["big"].clone();
+                }
+                assert_eq!(read, given, "{}", case.id);
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@
 
 mod attesting;
 mod fixtures;
+mod judging;
 mod manifests;
 mod network;
 mod requests;
