@@ -18,6 +18,7 @@ pub(crate) struct DownloadArgs {
 #[command(disable_help_subcommand = true)]
 pub(crate) enum DownloadWhat {
     Signature(Box<DownloadSignatureArgs>),
+    Attestation(Box<DownloadAttestationArgs>),
     Sbom(Box<DownloadSbomArgs>),
 }
 
@@ -50,6 +51,37 @@ Examples:
     waxseal download signature --format bundle registry.example.com/app:1.0 > app.sigstore.json
   Of one platform's image:
     waxseal download signature --platform linux/arm64 registry.example.com/app:1.0";
+
+/// Print the attestations of an image, one DSSE envelope a line, in cosign's form; nothing is verified
+///
+/// First those of the tag sha256-<hex>.att, then those in bundles, of which the envelope alone is printed. Image signatures are
+/// left out. What an envelope claims to be, nobody has checked: `waxseal verify-attestation` does. Exit code 1 if there
+/// is none, 3 if something could not be read.
+#[derive(Debug, Args)]
+#[command(after_long_help = ATTESTATION_AFTER)]
+pub(crate) struct DownloadAttestationArgs {
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Only those that claim this type: a short name, as cyclonedx or vuln, or a URI
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) predicate_type: Option<String>,
+    /// Of an index: the attestations of this platform's image
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<String>,
+    /// Which attestations
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+const ATTESTATION_AFTER: &str = "\
+Examples:
+  Every attestation, as it stands there:
+    waxseal download attestation registry.example.com/app:1.0
+  What the SBOMs claim to say (in base64):
+    waxseal download attestation --predicate-type cyclonedx registry.example.com/app | jq .payload";
 
 /// Print the list of components at the tag sha256-<hex>.sbom of an image, as it stands there; nothing is verified
 ///

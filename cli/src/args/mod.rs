@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod download;
 pub(crate) mod generate_key_pair;
 pub(crate) mod import_key_pair;
+pub(crate) mod judging;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -24,13 +25,16 @@ pub(crate) mod sign_blob;
 pub(crate) mod tree;
 pub(crate) mod triangulate;
 pub(crate) mod verify;
+pub(crate) mod verify_attestation;
 pub(crate) mod verify_blob;
+pub(crate) mod verify_blob_attestation;
 pub(crate) mod version;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 use waxseal_core::Format;
 
 /// Sign and verify OCI images: in a pipeline, before a deploy, behind an air gap
@@ -65,8 +69,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Sign(Box<sign::SignArgs>),
     Verify(Box<verify::VerifyArgs>),
+    VerifyAttestation(Box<verify_attestation::VerifyAttestationArgs>),
     SignBlob(Box<sign_blob::SignBlobArgs>),
     VerifyBlob(Box<verify_blob::VerifyBlobArgs>),
+    VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestationArgs>),
     Attest(Box<attest::AttestArgs>),
     AttestBlob(Box<attest_blob::AttestBlobArgs>),
     GenerateKeyPair(Box<generate_key_pair::GenerateKeyPairArgs>),
@@ -131,28 +137,48 @@ impl std::str::FromStr for Timeout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected a time span, as 30s, 3m or 1h30m".to_owned();
-        let mut total = Duration::ZERO;
-        let mut rest = text;
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-            let (number, tail) = rest.split_at(digits);
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            let units = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-            let (unit, tail) = tail.split_at(units);
-            let milliseconds: u64 = match unit {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                "h" => 3_600_000,
-                _ => return Err(wrong()),
-            };
-            let span = number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)?;
-            total = total.checked_add(span).ok_or_else(wrong)?;
-            rest = tail;
-        }
-        if total.is_zero() { Err(wrong()) } else { Ok(Self(total)) }
+        let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+        let total = span(text, &units, "30s, 3m or 1h30m")?;
+        if total.is_zero() { Err("a time span of nothing".to_owned()) } else { Ok(Self(total)) }
     }
+}
+
+/// A greatest age: numbers with the units w, d, h, m and s, as in `7d` or `1d12h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) SignedDuration);
+
+impl std::str::FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+        let total = span(text, &units, "30m, 12h, 7d or 2w")?;
+        if total.is_zero() {
+            return Err("a time span of nothing".to_owned());
+        }
+        SignedDuration::try_from(total).map(Self).map_err(|_| "a time span without end".to_owned())
+    }
+}
+
+/// Numbers, each with its unit, added up; each unit with its length in milliseconds.
+fn span(text: &str, units: &[(&str, u64)], examples: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a time span, as {examples}");
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, tail) = rest.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let (unit, tail) = tail.split_at(tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len()));
+        let (_, milliseconds) = units.iter().find(|(known, _)| *known == unit).ok_or_else(wrong)?;
+        let span = number.checked_mul(*milliseconds).map(Duration::from_millis).ok_or_else(wrong)?;
+        total = total.checked_add(span).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    Ok(total)
 }
 
 /// One annotation: everything after the first `=` is the value.
@@ -193,6 +219,16 @@ mod tests {
         }
         for text in ["", "0s", "3", "m", "-3m", "3d", "3 m"] {
             assert!(text.parse::<Timeout>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_have_days_and_weeks() {
+        for (text, hours) in [("12h", 12), ("7d", 168), ("2w", 336), ("1d12h", 36), ("120m", 2)] {
+            assert_eq!(text.parse::<Age>().unwrap().0, SignedDuration::from_hours(hours), "{text}");
+        }
+        for text in ["", "0d", "7", "d", "-7d", "7y", "7 d", "100ms", "99999999999999999999d"] {
+            assert!(text.parse::<Age>().is_err(), "{text}");
         }
     }
 

@@ -13,8 +13,8 @@ use waxseal_oci::Location;
 
 use super::{copy, sign, tree, verify};
 use crate::args::demo::DemoArgs;
+use crate::args::judging::JudgingOutput;
 use crate::args::registry::RegistryArgs;
-use crate::args::verify::VerifyOutput;
 use crate::args::{Cli, Command, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -210,9 +210,9 @@ impl<'a> Show<'a> {
                 tree::run(&args, true).await
             }
             Command::Verify(mut args) => {
-                args.registry = RegistryArgs::default();
-                args.format = FormatArg::Both;
-                args.output = Some(VerifyOutput::Text);
+                args.judging.registry = RegistryArgs::default();
+                args.judging.format = FormatArg::Both;
+                args.output = Some(JudgingOutput::Text);
                 verify::run(&args, true, false).await
             }
             _ => Err(Fault::internal("a step without a command")),

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use waxseal::Image;
 use waxseal_core::{Format, Platform};
 
-use crate::args::download::{DownloadArgs, DownloadSbomArgs, DownloadSignatureArgs, DownloadWhat};
+use super::verify_attestation::predicate_type;
+use crate::args::download::{
+    DownloadArgs, DownloadAttestationArgs, DownloadSbomArgs, DownloadSignatureArgs, DownloadWhat,
+};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output::{self, counted};
@@ -15,6 +18,7 @@ use crate::session::Session;
 pub(crate) async fn run(args: &DownloadArgs, offline: bool) -> Result<Exit, Fault> {
     match &args.what {
         DownloadWhat::Signature(args) => signature(args, offline).await,
+        DownloadWhat::Attestation(args) => attestation(args, offline).await,
         DownloadWhat::Sbom(args) => sbom(args, offline).await,
     }
 }
@@ -38,6 +42,22 @@ async fn signature(args: &DownloadSignatureArgs, offline: bool) -> Result<Exit, 
     output::talk(&text);
     for one in &all {
         output::raw(format!("{}\n", one.line).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn attestation(args: &DownloadAttestationArgs, offline: bool) -> Result<Exit, Fault> {
+    let wanted = args.predicate_type.as_deref().map(predicate_type).transpose()?;
+    let session = Session::new(&args.registry, offline, None, [&args.image])?;
+    let image = image(&session, &args.image, args.platform.as_deref()).await?;
+    let all = waxseal::download::attestations(&image, &args.format.formats(), wanted.as_ref()).await?;
+    output::talk(&format!(
+        "{}: {}; nothing is verified",
+        output::escape(&image.pinned().to_string()),
+        counted(all.len(), "attestation"),
+    ));
+    for one in &all {
+        output::raw(format!("{}\n", one.envelope).as_bytes())?;
     }
     Ok(Exit::Done)
 }

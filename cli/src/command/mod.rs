@@ -11,6 +11,7 @@ mod doctor;
 mod download;
 mod generate_key_pair;
 mod import_key_pair;
+mod judging;
 mod load;
 mod login;
 mod logout;
@@ -23,7 +24,9 @@ mod sign_blob;
 mod tree;
 mod triangulate;
 mod verify;
+mod verify_attestation;
 mod verify_blob;
+mod verify_blob_attestation;
 mod version;
 
 use crate::args::{Cli, Command};
@@ -36,8 +39,10 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
     match cli.command {
         Command::Sign(args) => sign::run(&args, offline).await,
         Command::Verify(args) => verify::run(&args, offline, as_cosign).await,
+        Command::VerifyAttestation(args) => verify_attestation::run(&args, offline, as_cosign).await,
         Command::SignBlob(args) => sign_blob::run(&args, offline),
         Command::VerifyBlob(args) => verify_blob::run(&args, offline).await,
+        Command::VerifyBlobAttestation(args) => verify_blob_attestation::run(&args, offline).await,
         Command::Attest(args) => attest::run(&args, offline).await,
         Command::AttestBlob(args) => attest_blob::run(&args, offline),
         Command::GenerateKeyPair(args) => generate_key_pair::run(&args),

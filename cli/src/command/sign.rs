@@ -8,7 +8,7 @@ use waxseal_core::encoding::base64_encode;
 use waxseal_core::key::LocalSigner;
 use waxseal_core::{Format, Scheme, Signer};
 
-use super::verify::annotations;
+use super::judging::annotations;
 use crate::args::FormatArg;
 use crate::args::sign::{SignArgs, SignOutput};
 use crate::exit::Exit;

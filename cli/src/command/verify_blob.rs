@@ -8,8 +8,8 @@ use waxseal_core::encoding::base64_decode;
 use waxseal_core::verify::{Outcome, Unseen};
 use waxseal_core::{Digest, Policy, SignatureRequirement, Verdict};
 
+use super::judging::verifier;
 use super::sign_blob::source;
-use super::verify::verifier;
 use crate::args::verify_blob::{BlobOutput, VerifyBlobArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;

@@ -134,7 +134,10 @@ impl Translation {
     }
 
     fn flags(&self) -> impl Iterator<Item = &'static Flag> {
-        let verifies = matches!(self.verb.words, ["verify" | "verify-blob"]);
+        let verifies = matches!(
+            self.verb.words,
+            ["verify" | "verify-attestation" | "verify-blob" | "verify-blob-attestation"]
+        );
         let offline = (self.as_cosign && verifies).then_some(&table::OFFLINE);
         self.verb.flags().chain(table::ROOT).chain(offline)
     }

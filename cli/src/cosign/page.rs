@@ -93,11 +93,11 @@ fn the_page_is_the_table() {
 /// What each command needs besides the flag that is tried.
 fn rest(words: &[&str]) -> &'static [&'static str] {
     match words {
-        ["sign" | "verify"] => &["--key=k", "registry.example.com/app"],
+        ["sign" | "verify" | "verify-attestation"] => &["--key=k", "registry.example.com/app"],
         ["sign-blob"] => &["--key=k", "blob"],
         ["attest"] => &["--key=k", "--predicate=p", "registry.example.com/app"],
         ["attest-blob"] => &["--key=k", "--predicate=p", "blob"],
-        ["verify-blob"] => &["--key=k", "--signature=s", "blob"],
+        ["verify-blob" | "verify-blob-attestation"] => &["--key=k", "--signature=s", "blob"],
         ["copy"] => &["registry.example.com/a", "registry.example.com/b"],
         ["import-key-pair" | "public-key"] => &["--key=k"],
         ["generate-key-pair" | "version"] => &[],
@@ -130,10 +130,12 @@ fn every_flag_is_what_the_table_says() {
     for verb in table::VERBS {
         for flag in verb.flags().chain(table::ROOT) {
             let base = rest(verb.words).iter().filter(|argument| {
-                // The flag that is tried stands alone, and a bundle stands in for a signature.
+                // The flag that is tried stands alone, and a bundle stands in for a signature, and a
+                // digest for a blob.
                 let itself = argument.starts_with(&format!("--{}=", flag.name));
                 let replaced = flag.name == "bundle" && argument.starts_with("--signature=")
-                    || flag.name == "statement" && argument.starts_with("--predicate=");
+                    || flag.name == "statement" && argument.starts_with("--predicate=")
+                    || flag.name.starts_with("digest") && **argument == "blob";
                 !itself && !replaced
             });
             let with = |value: &str| {
@@ -142,6 +144,7 @@ fn every_flag_is_what_the_table_says() {
                     "registry-client-cert" => &["--registry-client-key=x"],
                     "registry-client-key" => &["--registry-client-cert=x"],
                     "registry-password" => &["--registry-username=x"],
+                    "digestAlg" => &["--digest=x"],
                     _ => &[],
                 };
                 let mut all: Vec<std::ffi::OsString> = vec!["waxseal".into()];

@@ -257,6 +257,55 @@ const VERIFY: &[Flag] = &[
     Flag::refused("signature", Text, "use `verify-blob` with the payload as the blob"),
 ];
 
+const VERIFY_ATTESTATION: &[Flag] = &[
+    Flag::already(
+        "check-claims",
+        Bool,
+        &["true"],
+        "an attestation that is not held against the image says nothing about it",
+    ),
+    Flag::same("key", Text),
+    Flag::same("local-image", Bool),
+    Flag::same("max-workers", Text),
+    Flag::mapped(
+        "new-bundle-format",
+        Bool,
+        "nothing (both formats are read), `=false`: `--format legacy`",
+        |value| {
+            Ok(if value == "true" { Vec::new() } else { vec!["--format".to_owned(), "legacy".to_owned()] })
+        },
+    ),
+    Flag::same("output", Text).short('o'),
+    Flag::refused(
+        "policy",
+        Text,
+        "policies in CUE and Rego are not evaluated here: --type, --key, --max-age, --annotations and --signed-for say what must \
+         hold; for more, hand what was verified to the policy's own tool, as `waxseal verify-attestation ... | jq -r \
+         .payload | base64 -d | opa eval -I -d FILE.rego ...`",
+    ),
+    Flag::same("type", Text),
+];
+
+const VERIFY_BLOB_ATTESTATION: &[Flag] = &[
+    Flag::same("bundle", Text),
+    Flag::already(
+        "check-claims",
+        Bool,
+        &["true"],
+        "an attestation that is not held against the file says nothing about it; --digest stands in for the file",
+    ),
+    Flag::same("digest", Text),
+    Flag::same("digestAlg", Text),
+    Flag::same("key", Text),
+    Flag::already("max-workers", Text, &[], "one blob is one piece of work"),
+    Flag::already("new-bundle-format", Bool, &[], "the form of the bundle is recognised"),
+    Flag::refused("rfc3161-timestamp", Text, NO_STAMP),
+    Flag::same("signature", Text),
+    Flag::same("type", Text),
+];
+
+const DOWNLOAD_ATTESTATION: &[Flag] = &[Flag::same("platform", Text), Flag::same("predicate-type", Text)];
+
 const VERIFY_BLOB: &[Flag] = &[
     Flag::same("bundle", Text),
     Flag::same("key", Text),
@@ -356,6 +405,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["verify"], groups: &[VERIFY, VERIFY_SERVICES, REGISTRY] },
     Verb { words: &["sign-blob"], groups: &[SIGN_BLOB, SIGN_SERVICES] },
     Verb { words: &["verify-blob"], groups: &[VERIFY_BLOB, VERIFY_SERVICES] },
+    Verb { words: &["verify-attestation"], groups: &[VERIFY_ATTESTATION, VERIFY_SERVICES, REGISTRY] },
+    Verb { words: &["verify-blob-attestation"], groups: &[VERIFY_BLOB_ATTESTATION, VERIFY_SERVICES] },
     Verb { words: &["attest"], groups: &[ATTEST, CLAIM, SIGN_SERVICES, REGISTRY] },
     Verb { words: &["attest-blob"], groups: &[ATTEST_BLOB, CLAIM, SIGN_SERVICES] },
     Verb { words: &["copy"], groups: &[COPY, REGISTRY] },
@@ -366,6 +417,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["public-key"], groups: &[PUBLIC_KEY] },
     Verb { words: &["clean"], groups: &[CLEAN, REGISTRY] },
     Verb { words: &["download", "signature"], groups: &[REGISTRY] },
+    Verb { words: &["download", "attestation"], groups: &[DOWNLOAD_ATTESTATION, REGISTRY] },
     Verb { words: &["download", "sbom"], groups: &[DOWNLOAD_SBOM, REGISTRY] },
     Verb { words: &["attach", "attestation"], groups: &[ATTACH_ATTESTATION, REGISTRY] },
     Verb { words: &["attach", "sbom"], groups: &[ATTACH_SBOM, REGISTRY] },

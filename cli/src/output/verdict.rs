@@ -1,9 +1,10 @@
 //! Verdicts, for people and in cosign's JSON shape.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
-use waxseal_core::verify::{Finding, ImageSignature, Outcome, Reason};
+use waxseal_core::verify::{Attestation, Finding, ImageSignature, Outcome, Reason};
 use waxseal_core::{Verdict, Verified};
 
 use super::escape;
@@ -29,6 +30,9 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     }
     for signature in verdict.signatures() {
         let _ = writeln!(text, "  signed:   {}", signed(signature));
+    }
+    for attestation in verdict.attestations() {
+        let _ = writeln!(text, "  attested: {}", attested(attestation));
     }
     if let Some(miss) = verdict.nearest_miss() {
         let _ = writeln!(text, "  reason:   {}", finding(miss));
@@ -67,13 +71,35 @@ fn signed(signature: &ImageSignature) -> String {
         signature.scheme.code(),
         signature.format.name(),
     );
-    if let Some(name) = &signature.name {
+    more(&mut text, signature.name.as_deref(), &signature.annotations);
+    text
+}
+
+/// The signed name and the signed annotations.
+fn more(text: &mut String, name: Option<&str>, annotations: &BTreeMap<String, serde_json::Value>) {
+    if let Some(name) = name {
         let _ = write!(text, ", as {}", escape(name));
     }
-    for (name, value) in &signature.annotations {
+    for (name, value) in annotations {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         let _ = write!(text, ", {}={}", escape(name), escape(&value));
     }
+}
+
+fn attested(attestation: &Attestation) -> String {
+    let kind = &attestation.predicate_type;
+    let kind = kind.short_name().map_or_else(|| escape(kind.as_str()), |name| name.to_string());
+    let mut text = format!(
+        "{kind} by {} ({}), {}, {}",
+        escape(&attestation.key_name),
+        attestation.key.short(),
+        attestation.scheme.code(),
+        attestation.format.name(),
+    );
+    if let Some(finished) = attestation.finished {
+        let _ = write!(text, ", of {finished}");
+    }
+    more(&mut text, attestation.name.as_deref(), &attestation.annotations);
     text
 }
 

@@ -36,6 +36,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "attest", prepare: attest },
     Verb { name: "attest-blob", prepare: attest_blob },
     Verb { name: "attach attestation", prepare: attach_attestation },
+    Verb { name: "verify-attestation", prepare: verify_attestation },
+    Verb { name: "verify-blob-attestation", prepare: verify_blob_attestation },
+    Verb { name: "download attestation", prepare: verify_attestation },
     Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
@@ -96,11 +99,29 @@ fn attest(room: &Room) -> Setting {
 fn attest_blob(room: &Room) -> Setting {
     let setting = sign_blob(room);
     room.write("app.key", fixtures::private_key_pem("p256"));
-    for name in ["a.txt", "s.json", "sbom.json"] {
+    room.write("a.pub", fixtures::public_key_pem("p256"));
+    for name in ["a.txt", "sbom.json"] {
         room.write(name, "{}");
     }
+    room.write("s.json", format!(r#"{{"metadata":{{"scanFinishedOn":"{}"}}}}"#, jiff::Timestamp::now()));
     room.write("build.json", statement(&Digest::of("an archive")));
     Setting { replacements: vec![("2c26b46b...", Digest::of("an archive").hex())], ..setting }
+}
+
+/// The same, with an SBOM of the index and a scan of today.
+fn verify_attestation(room: &Room) -> Setting {
+    let setting = attest(room);
+    let name = "registry.example.com/app:1.0";
+    let lines = [("cyclonedx", "sbom.json"), ("vuln", "s.json"), ("custom", "a.txt")]
+        .map(|(kind, file)| format!("waxseal attest --key app.key --type {kind} --predicate {file} {name}"));
+    run(room, &setting, &lines);
+    setting
+}
+
+fn verify_blob_attestation(room: &Room) -> Setting {
+    let setting = attest_blob(room);
+    run(room, &setting, &examples(room, "attest-blob"));
+    setting
 }
 
 fn statement(about: &Digest) -> String {

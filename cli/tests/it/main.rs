@@ -12,6 +12,7 @@
 
 mod attach;
 mod attest;
+mod attestations;
 mod blobs;
 mod clean;
 mod copy;

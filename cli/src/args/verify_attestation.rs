@@ -1,0 +1,46 @@
+//! `waxseal verify-attestation`.
+
+use clap::Args;
+
+use super::Age;
+use super::judging::{JudgingArgs, JudgingOutput};
+
+/// Verify attestations of images: a type, a key, and about exactly the image that is judged
+///
+/// Looks at the tag sha256-<hex>.att and at the bundles that refer to the image. The type is compared in what was
+/// signed. Of a scan, a VEX document or a verification summary the newest of each scanner counts, by the time that was
+/// signed in it, and it alone; of every other type any one is enough. On stdout stand the envelopes that counted, one a
+/// line, the same claim once.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct VerifyAttestationArgs {
+    /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+    /// Type: custom, slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, scan,
+    /// or a URI (repeatable: one of them is enough)
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    pub(crate) types: Vec<String>,
+    /// The oldest that the statement may be, by the time signed in it, as 12h or 7d
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) max_age: Option<Age>,
+    /// With --platform or --all-platforms: an attestation about the index counts for its images too
+    #[arg(long)]
+    pub(crate) inherit: bool,
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+    /// What is printed on stdout (default: text on a terminal, json elsewhere)
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<JudgingOutput>,
+}
+
+const AFTER: &str = "\
+Examples:
+  That there is an SBOM, signed by the release key:
+    waxseal verify-attestation --key release.pub --type cyclonedx registry.example.com/app:1.0
+  What it says (in the payload, in base64):
+    waxseal verify-attestation --key a.pub --type cyclonedx registry.example.com/app | jq .payload
+  The newest scan of the image, not older than a week:
+    waxseal verify-attestation --key a.pub --type vuln --max-age 7d registry.example.com/app
+  One platform's image, by what is attested about the index that lists it:
+    waxseal verify-attestation --key a.pub --inherit --platform linux/arm64 registry.example.com/app";
