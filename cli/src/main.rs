@@ -11,6 +11,7 @@ mod cosign;
 mod exit;
 mod fault;
 mod file;
+mod image_file;
 mod input;
 mod output;
 mod password;

@@ -16,8 +16,12 @@ use crate::signer::SignerArgs;
 #[command(after_long_help = AFTER)]
 pub(crate) struct SignArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "image_file", value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
+    /// File with images that a build has pushed: lines NAME@DIGEST, as Kaniko and jf write them, or the metadata of buildx
+    /// (repeatable)
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) image_file: Vec<PathBuf>,
     /// Private key: a file, env://VAR or - for stdin (repeatable: each key signs)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
@@ -79,6 +83,8 @@ const AFTER: &str = "\
 Examples:
   Sign what a build pushed, by its digest:
     waxseal sign --key release.key registry.example.com/app@sha256:...
+  Sign what Kaniko, jf or buildx says that it pushed:
+    waxseal sign --key release.key --image-file pushed.txt
   Sign a tag, and fail if it has moved since the push:
     waxseal sign --key release.key --expect-digest sha256:... registry.example.com/app:1.0
   Sign an index and each platform's image, with an annotation:

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use waxseal::{Signed, Signing, Written};
 use waxseal_core::encoding::base64_encode;
 use waxseal_core::key::LocalSigner;
@@ -14,6 +14,7 @@ use crate::args::sign::{SignArgs, SignOutput};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
+use crate::image_file;
 use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::{Session, location};
@@ -22,27 +23,36 @@ use crate::session::{Session, location};
 pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
     let keys = args.key.iter().map(|key| ("a key", key == "-"));
     let password = ("the registry's password", args.registry.registry_password_stdin);
-    let stdin = standard_input(keys.chain([password]))?;
-    let session = Session::new(&args.registry, offline, args.identity.as_deref(), &args.images)?;
+    let files = args.image_file.iter().map(|path| ("images", path.as_path() == Path::new("-")));
+    let stdin = standard_input(keys.chain([password]).chain(files))?;
+    let mut images = args.images.clone();
+    for path in &args.image_file {
+        images.extend(image_file::read(path)?);
+    }
+    let session = Session::new(&args.registry, offline, args.identity.as_deref(), &images)?;
     let mut job = Signing::new(Timestamp::now());
     job.formats = args.format.formats();
     job.annotations = annotations(&args.annotations)?;
     job.identity.clone_from(&args.sign_container_identity);
     job.recursive = args.recursive;
     job.upload = args.upload;
-    one_file(args)?;
+    one_file(args, images.len())?;
     let (inputs, outputs) =
         (key_files(&args.key), [&args.output_signature, &args.output_payload, &args.bundle]);
     file::fits(
         outputs.into_iter().flatten().map(PathBuf::as_path),
-        inputs.iter().chain(&args.signer.password.password_file).map(PathBuf::as_path),
+        inputs
+            .iter()
+            .chain(&args.signer.password.password_file)
+            .chain(&args.image_file)
+            .map(PathBuf::as_path),
     )?;
     job.expect = match &args.expect_digest {
         Some(text) => Some(text.parse().map_err(|error| Fault::usage(format!("--expect-digest: {error}")))?),
         None => None,
     };
     // Every name is read before a password is asked for: a typing mistake costs nothing.
-    for name in &args.images {
+    for name in &images {
         location(name)?;
     }
     let mut signers = Vec::new();
@@ -52,7 +62,7 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
     let borrowed: Vec<&(dyn Signer + Sync)> =
         signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect();
     let mut done = Vec::new();
-    for name in &args.images {
+    for name in &images {
         let image = session.image(name).await?;
         if image.tag().is_some() && args.expect_digest.is_none() {
             output::talk(&format!("{}: signing {}", escape(name), image.digest()));
@@ -79,9 +89,9 @@ pub(crate) async fn run(args: &SignArgs, offline: bool) -> Result<Exit, Fault> {
 }
 
 /// A file takes one signature: several images, keys or formats would overwrite one another in it.
-fn one_file(args: &SignArgs) -> Result<(), Fault> {
+fn one_file(args: &SignArgs, images: usize) -> Result<(), Fault> {
     let files = [&args.output_signature, &args.output_payload, &args.bundle].into_iter().flatten().count();
-    let several = args.images.len() > 1 || args.key.len() > 1 || args.recursive;
+    let several = images > 1 || args.key.len() > 1 || args.recursive;
     if files > 0 && several {
         return Err(Fault::usage("--output-signature, --output-payload and --bundle take one signature")
             .hint("run the command for each image and each key, without --recursive"));

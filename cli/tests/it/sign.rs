@@ -84,3 +84,36 @@ fn what_is_not_uploaded_is_shown_whole_or_named() {
     assert_eq!(record["images"][0]["signatures"][0]["format"], "legacy");
     assert!(record["images"][0]["signatures"][0].get("signature").is_none(), "{record}");
 }
+
+#[test]
+fn what_a_build_says_that_it_pushed_is_signed() {
+    let room = Room::new().variable("WAXSEAL_PASSWORD", "example");
+    let [key, ..] = room.keys("p256");
+    let registry = waxseal_testkit::Registry::start();
+    let (one, two) = (crate::room::pushed(&registry, "one"), crate::room::pushed(&registry, "two"));
+    let line = |name: &str, digest: &Digest| format!("{}/{name}:1.0@{digest}", registry.host());
+    room.write("pushed.txt", format!("{}\n", line("one", &one.digest())));
+    let metadata = serde_json::json!({
+        "containerimage.digest": two.digest().to_string(),
+        "image.name": format!("{0}/two:1.0,{0}/two:latest", registry.host()),
+    });
+    room.write("metadata.json", metadata.to_string());
+    let sign = |more: &[&str]| room.run(&[&["sign", "--key", &key][..], more].concat());
+    let record =
+        sign(&["-o", "json", "--image-file", "pushed.txt", "--image-file", "metadata.json"]).ends(0).json();
+    let digests: Vec<_> = record["images"].as_array().unwrap().iter().map(|image| &image["digest"]).collect();
+    assert_eq!(digests, [&Value::from(one.digest().to_string()), &two.digest().to_string().into()]);
+    room.verify(&line("two", &two.digest()), &[]).ends(0);
+    let piped = room.pipe(line("one", &one.digest()), &["sign", "--key", &key, "--image-file", "-"]);
+    piped.ends(0).says("already signed");
+    for (content, words) in [
+        (format!("{}/one:1.0\n", registry.host()), "has no digest"),
+        (String::new(), "names no image"),
+        (metadata.to_string().replace("sha256:", "sha256"), "buildx"),
+    ] {
+        room.write("wrong.txt", content);
+        sign(&["--image-file", "wrong.txt"]).ends(2).says(words);
+    }
+    sign(&["--image-file", "pushed.txt", "--image-file", "pushed.txt", "--bundle", "bundle"]).ends(2);
+    sign(&[]).ends(2);
+}
