@@ -136,16 +136,22 @@ impl From<waxseal::Error> for Fault {
         use waxseal::ErrorKind as Kind;
         use waxseal_oci::ErrorKind as Store;
         let exit = match error.kind() {
-            Kind::Usage | Kind::AmbiguousBlob | Kind::BlobTooLarge | Kind::Store(Store::InvalidName) => {
-                Exit::Usage
-            }
+            Kind::Usage
+            | Kind::ScanWithoutTime
+            | Kind::AmbiguousBlob
+            | Kind::BlobTooLarge
+            | Kind::Store(Store::InvalidName) => Exit::Usage,
             Kind::Key
             | Kind::ExampleKey
             | Kind::Policy
             | Kind::NoName
             | Kind::Manifest
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
-            Kind::TagMoved | Kind::NothingAttached | Kind::NoWorkload | Kind::OtherImage => Exit::Refused,
+            Kind::TagMoved
+            | Kind::NothingAttached
+            | Kind::NoWorkload
+            | Kind::OtherImage
+            | Kind::UnboundReport => Exit::Refused,
             Kind::Xray(kind) => xray::exit(kind),
             _ => Exit::Undecided,
         };
@@ -208,6 +214,16 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
         Kind::TagMoved => "sign the digest that you built, REGISTRY/REPOSITORY@sha256:..., not the tag",
         Kind::NoWorkload => {
             "say which image the report is of with --report-is-for, or set it on every workload with --all"
+        }
+        Kind::UnboundReport => {
+            "note the digest at the push, and say that it was scanned with --report-is-for sha256:..."
+        }
+        Kind::IncompleteScan => {
+            "wait until the scan is over, and take its whole report, without filters; --allow-incomplete signs it as what \
+             it is"
+        }
+        Kind::ScanWithoutTime => {
+            "say when with --finished-on 2026-01-31T12:00:00Z, or right behind the scan with --finished-on now"
         }
         Kind::OtherImage => {
             "take the report of the image that runs, or say which one it is of with --report-is-for"

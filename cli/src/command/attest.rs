@@ -132,7 +132,8 @@ pub(crate) fn tell(attested: &Attested) {
     }
 }
 
-fn record(done: &[Attested]) -> String {
+/// What was done, as a document.
+pub(crate) fn record(done: &[Attested]) -> String {
     let images: Vec<_> = done
         .iter()
         .map(|one| {

@@ -22,7 +22,7 @@ fn room() -> Room {
 }
 
 /// The statement in an envelope or in a bundle.
-fn statement(made: &[u8]) -> String {
+pub(crate) fn statement(made: &[u8]) -> String {
     let made: Value = serde_json::from_slice(made).unwrap();
     let envelope = made.get("dsseEnvelope").unwrap_or(&made);
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
@@ -30,7 +30,7 @@ fn statement(made: &[u8]) -> String {
 }
 
 /// The statements at the tag `.att` of an image.
-fn attested(registry: &Registry, repository: &str, image: &Digest) -> Vec<String> {
+pub(crate) fn attested(registry: &Registry, repository: &str, image: &Digest) -> Vec<String> {
     let tag = format!("sha256-{}.att", image.hex());
     let Some(manifest) = registry.manifest(repository, &tag) else { return Vec::new() };
     let layers = manifest.json()["layers"].as_array().unwrap().clone();

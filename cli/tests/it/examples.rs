@@ -43,6 +43,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
+    Verb { name: "scan attest", prepare: scan_attest },
     Verb { name: "scan diff", prepare: reports },
     Verb { name: "scan fetch", prepare: scan },
     Verb { name: "scan sbom", prepare: scan },
@@ -187,6 +188,25 @@ fn reports(room: &Room) -> Setting {
         room.write(&format!("{name}.yaml"), pod);
     }
     Setting::default()
+}
+
+fn scan_attest(room: &Room) -> Setting {
+    let registry = Registry::start();
+    let image = small("app");
+    image.push_to(&registry, "app", "1.0");
+    room.write("ci.key", fixtures::private_key_pem("p256"));
+    let report = crate::scan_attest::of(&image.digest());
+    room.write("report.json", report.to_string());
+    // Neither a digest nor a time.
+    room.write("jf.json", fixtures::read("scans/xray/scan-json-docker.json"));
+    Setting {
+        variables: vec![("WAXSEAL_PASSWORD", "example".to_owned()), ("IMAGE", registry.image("app", "1.0"))],
+        replacements: vec![
+            ("registry.example.com", registry.host()),
+            ("sha256:...", image.digest().to_string()),
+        ],
+        _guests: vec![Box::new(registry)],
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod passwords;
 mod registries;
 mod room;
 mod saving;
+mod scan_attest;
 mod scan_fetch;
 mod scans;
 mod sign;

@@ -49,8 +49,12 @@ pub enum ErrorKind {
     NoWorkload,
     /// A report is of another image than the one at hand.
     OtherImage,
+    /// A report names no digest, so that nothing shows which image it is of.
+    UnboundReport,
     /// A scan has not come to its end, or leaves things out.
     IncompleteScan,
+    /// A scan does not say when it was finished (rule N2).
+    ScanWithoutTime,
     /// Reading or writing a file failed.
     Io,
 }
@@ -75,7 +79,9 @@ impl ErrorKind {
             Self::Manifest => "manifest",
             Self::NoWorkload => "no-workload",
             Self::OtherImage => "other-image",
+            Self::UnboundReport => "report-without-digest",
             Self::IncompleteScan => "incomplete-scan",
+            Self::ScanWithoutTime => "scan-without-time",
             Self::Io => "io",
         }
     }
@@ -96,7 +102,9 @@ impl ErrorKind {
         Self::Manifest,
         Self::NoWorkload,
         Self::OtherImage,
+        Self::UnboundReport,
         Self::IncompleteScan,
+        Self::ScanWithoutTime,
         Self::Io,
     ];
 }

@@ -1,6 +1,7 @@
 //! `waxseal scan`.
 
 mod annotate;
+mod attest;
 mod diff;
 mod fetch;
 mod sbom;
@@ -14,6 +15,7 @@ use crate::fault::Fault;
 pub(crate) async fn run(args: &ScanArgs, offline: bool) -> Result<Exit, Fault> {
     match &args.what {
         ScanWhat::Annotate(args) => annotate::run(args),
+        ScanWhat::Attest(args) => attest::run(args, offline).await,
         ScanWhat::Diff(args) => diff::run(args),
         ScanWhat::Fetch(args) => fetch::run(args, offline).await,
         ScanWhat::Sbom(args) => sbom::run(args, offline).await,

@@ -7,15 +7,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use waxseal_core::scan::SCAN_PREDICATE;
 use waxseal_core::signing::Predicate;
-use waxseal_core::{Digest, PinnedRef, Platform, PredicateType, Repository};
+use waxseal_core::{Digest, PinnedRef, Platform, Repository};
 use waxseal_oci::{Client, Location};
 use waxseal_scan::xray::{
     Document, ErrorKind as XrayKind, Parts, Place, SbomFormat, State, Status, Version, Xray,
 };
 use waxseal_scan::{Report, ReportFormat};
 
+use super::attest::{claim, unsignable};
 use crate::attest::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::image::{Finding, Image};
@@ -140,12 +140,7 @@ pub(super) struct Subject {
 impl FetchedReport {
     /// What can be attested of the image: the scan, as waxseal's own predicate.
     pub fn claim(&self) -> Result<Claim, Error> {
-        let kind: PredicateType =
-            SCAN_PREDICATE.parse().map_err(|error| unsignable("the scan").caused_by(error))?;
-        let json =
-            self.report.scan.to_predicate().map_err(|error| unsignable("the scan").caused_by(error))?;
-        let predicate = Predicate::object(kind, json.as_bytes());
-        Ok(Claim::Predicate(predicate.map_err(|error| unsignable("the scan").caused_by(error))?))
+        claim(&self.report.scan)
     }
 }
 
@@ -156,10 +151,6 @@ impl FetchedSbom {
         let predicate = Predicate::of_file(kind, &self.document, now);
         Ok(Claim::Predicate(predicate.map_err(|error| unsignable("the bill of materials").caused_by(error))?))
     }
-}
-
-fn unsignable(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidImage, format!("{what} cannot be put into an attestation"))
 }
 
 impl Fetching {

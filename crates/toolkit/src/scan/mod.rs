@@ -4,6 +4,7 @@
 //! partial or filtered is refused where its score would be taken for the truth.
 
 pub mod annotate;
+pub mod attest;
 pub mod diff;
 pub mod fetch;
 mod name;
@@ -11,5 +12,6 @@ mod place;
 mod wait;
 
 pub use annotate::{Annotated, AnnotatedWorkload, Annotating, Scored};
+pub use attest::{Also, AttestingScan};
 pub use diff::{Change, Changed, FailOn, FailOnError, FailOnWhat, ScanDiff, Seen};
 pub use fetch::{FetchedReport, FetchedSbom, Fetching, Step};
