@@ -93,6 +93,11 @@ fn what_was_fetched_is_attested_in_one_step() {
     assert_eq!(predicate["scan"]["finishedOn"], "2026-11-01T10:01:00Z");
     assert_eq!(predicate["scan"]["coverage"]["violations"], true);
     assert_eq!(predicate["invocation"]["tool"], "waxseal scan fetch");
+    let verify = |kind: &str| {
+        site.room.run(&["verify-attestation", "--key", "p256.pub", "--type", kind, &site.name])
+    };
+    verify("urn:waxseal:predicate:scan:v1").ends(0);
+    verify("cyclonedx").ends(1);
 
     // A tag that moves, a scan that did not end: nothing is signed.
     let site = Site::new(|artifact| artifact.states(&["FAILED"]));
