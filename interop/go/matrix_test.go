@@ -34,9 +34,10 @@ type refusal struct {
 
 // What both cosigns say of a signature that is not the key's.
 const (
-	invalidLegacy = "failed to verify signature"
-	invalidECDSA  = "invalid signature when validating ASN.1 encoded signature"
-	invalidBundle = "accepted signatures do not match threshold"
+	invalidLegacy         = "failed to verify signature"
+	invalidECDSA          = "invalid signature when validating ASN.1 encoded signature"
+	invalidLegacyEnvelope = "accepted signatures do not match threshold"
+	invalidBundle         = "accepted signatures do not match threshold"
 )
 
 // TestMatrix signs with each peer and each key, in both formats, images and indexes, with and

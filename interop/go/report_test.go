@@ -49,6 +49,8 @@ type row struct {
 	signed, verified string
 	// how are the flags that were needed; what is tested, outside the matrix.
 	how string
+	// attestation says that the row is about one; how is its type then, or what is tested.
+	attestation bool
 	// layout says that it was in no registry: the only cell is inLayout.
 	layout bool
 	// expected is what each cell should say: ok if empty.
@@ -196,7 +198,19 @@ func (r *results) markdown() string {
 	line("")
 	table(line, append(append([]string{"what", "format", "signed by", "verified by"}, columns()...), "why"))
 	for _, row := range r.rows {
-		if row.key == "" && !row.layout {
+		if row.key == "" && !row.layout && !row.attestation {
+			line("| %s | %s | %s | %s | %s | %s |", row.how, row.format, row.signed, row.verified, row.filled(columns()), row.why)
+		}
+	}
+	line("")
+	line("## Attestations")
+	line("")
+	line("With P-256 keys: `waxseal attest` and `waxseal verify-attestation`, and what `cosign attest` and `cosign verify-attestation` do.")
+	line("The predicate of the URI type holds 2^53 + 1: what waxseal signs keeps it, a cosign signs another number.")
+	line("")
+	table(line, append(append([]string{"what", "format", "signed by", "verified by"}, columns()...), "why"))
+	for _, row := range r.rows {
+		if row.attestation {
 			line("| %s | %s | %s | %s | %s | %s |", row.how, row.format, row.signed, row.verified, row.filled(columns()), row.why)
 		}
 	}
