@@ -20,6 +20,7 @@ pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
 pub(crate) mod scan;
+pub(crate) mod scan_rules;
 pub(crate) mod sign;
 pub(crate) mod sign_blob;
 pub(crate) mod tree;

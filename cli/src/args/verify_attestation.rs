@@ -4,12 +4,14 @@ use clap::Args;
 
 use super::Age;
 use super::judging::{JudgingArgs, JudgingOutput};
+use super::scan_rules::ScanRuleArgs;
 
 /// Verify attestations of images: a type, a key, and about exactly the image that is judged
 ///
 /// Looks at the tag sha256-<hex>.att and at the bundles that refer to the image. The type is compared in what was
 /// signed. Of a scan, a VEX document or a verification summary the newest of each scanner counts, by the time that was
-/// signed in it, and it alone; of every other type any one is enough. On stdout stand the envelopes that counted, one a
+/// signed in it, and it alone; of every other type any one is enough. The scan options say what a scan must say; without
+/// any, a scan counts whatever it found. On stdout stand the envelopes that counted, one a
 /// line, the same claim once.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
@@ -28,6 +30,8 @@ pub(crate) struct VerifyAttestationArgs {
     #[arg(long)]
     pub(crate) inherit: bool,
     #[command(flatten)]
+    pub(crate) scan: ScanRuleArgs,
+    #[command(flatten)]
     pub(crate) judging: JudgingArgs,
     /// What is printed on stdout (default: text on a terminal, json elsewhere)
     #[arg(short, long, value_enum)]
@@ -42,5 +46,7 @@ Examples:
     waxseal verify-attestation --key a.pub --type cyclonedx registry.example.com/app | jq .payload
   The newest scan of the image, not older than a week:
     waxseal verify-attestation --key a.pub --type vuln --max-age 7d registry.example.com/app
+  A scan of the whole image in which nothing is worse than High:
+    waxseal verify-attestation --key a.pub --type scan --max-severity High registry.example.com/app
   One platform's image, by what is attested about the index that lists it:
     waxseal verify-attestation --key a.pub --inherit --platform linux/arm64 registry.example.com/app";

@@ -30,22 +30,23 @@ pub(super) struct Printing {
     pub(super) as_cosign: bool,
 }
 
-/// Judges each image by the policy that `policy` makes of the keys; the worst outcome decides the exit code (rule V4).
+/// Judges each image by the policy that `policy` makes of the keys, and of the keys that `others` names; the worst outcome decides the exit code (rule V4).
 pub(super) async fn judge(
     images: &[String],
     args: &JudgingArgs,
     offline: bool,
-    policy: impl FnOnce(Vec<TrustedKey>) -> Result<Policy, Fault>,
+    others: &[String],
+    policy: impl FnOnce(Vec<TrustedKey>, Vec<TrustedKey>) -> Result<Policy, Fault>,
     printing: &Printing,
 ) -> Result<Exit, Fault> {
-    let keys = args.key.iter().map(|key| ("a key", key == "-"));
+    let keys = args.key.iter().chain(others).map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
     let names: Vec<_> = images.iter().map(|name| local(name, args.local_image)).collect();
-    let inputs = key_files(&args.key);
+    let inputs: Vec<_> = key_files(&args.key).into_iter().chain(key_files(others)).collect();
     file::fits(args.verdict_file.as_deref(), inputs.iter().map(PathBuf::as_path))?;
     output::keep_verdicts(args.verdict_file.as_deref())?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
-    let job = verification(args, &session, policy).await?;
+    let job = verification(args, &session, others, policy).await?;
     let form = printing.output.unwrap_or(if output::stdout_is_terminal() && !printing.as_cosign {
         JudgingOutput::Text
     } else {
@@ -89,11 +90,13 @@ fn unseen(name: &str, job: &Verification, fault: &Fault) -> Unseen {
 async fn verification(
     args: &JudgingArgs,
     session: &Session,
-    policy: impl FnOnce(Vec<TrustedKey>) -> Result<Policy, Fault>,
+    others: &[String],
+    policy: impl FnOnce(Vec<TrustedKey>, Vec<TrustedKey>) -> Result<Policy, Fault>,
 ) -> Result<Verification, Fault> {
     let keys = session.trusted(&args.key).await?;
+    let others = session.trusted(others).await?;
     let several = keys.len() > 1 && args.threshold == 1;
-    let mut job = Verification::new(policy(keys)?, Timestamp::now());
+    let mut job = Verification::new(policy(keys, others)?, Timestamp::now());
     job.verifier = verifier(args.allow_example_keys);
     job.looking.formats = args.format.formats();
     job.platforms = match (&args.platform, args.all_platforms) {
@@ -171,7 +174,9 @@ impl JudgingArgs {
 
 /// A verifier, with or without the example keys.
 pub(super) fn verifier(allow_example_keys: bool) -> Verifier {
-    if allow_example_keys { Verifier::new().allow_example_keys() } else { Verifier::new() }
+    static REPORTS: waxseal_scan::Reports = waxseal_scan::Reports::new();
+    let verifier = Verifier::new().reading(&REPORTS);
+    if allow_example_keys { verifier.allow_example_keys() } else { verifier }
 }
 
 /// Annotations by name; one name with two values is a mistake.

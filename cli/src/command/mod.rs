@@ -19,6 +19,7 @@ mod man;
 mod public_key;
 mod save;
 mod scan;
+mod scan_rules;
 mod sign;
 mod sign_blob;
 mod tree;

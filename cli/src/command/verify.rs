@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
         hint: |_| None,
         as_cosign,
     };
-    let policy = |keys| {
+    let policy = |keys, _| {
         let wanted = SignatureRequirement::by(keys)
             .and_then(|wanted| wanted.threshold(judging.threshold))
             .map_err(waxseal::Error::from)?
@@ -25,5 +25,5 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
             .signed_for(judging.signed_for()?);
         Ok(Policy::requiring(judging.only().into_iter().fold(wanted, SignatureRequirement::only)))
     };
-    judge(&args.images, judging, offline, policy, &printing).await
+    judge(&args.images, judging, offline, &[], policy, &printing).await
 }

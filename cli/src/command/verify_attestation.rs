@@ -10,6 +10,7 @@ use crate::args::judging::{JudgingArgs, JudgingOutput};
 use crate::args::verify_attestation::VerifyAttestationArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::output;
 
 /// Verifies the attestations of each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
@@ -25,11 +26,17 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
         hint: if several && !args.inherit { not_inherited } else { |_| None },
         as_cosign,
     };
-    let policy = |keys: Vec<TrustedKey>| {
-        let wanted = requirement(keys, &args.types, args.judging.threshold, args.max_age)?;
+    let policy = |keys: Vec<TrustedKey>, vex: Vec<TrustedKey>| {
+        let mut wanted = requirement(keys, &args.types, args.judging.threshold, args.max_age)?;
+        if let Some(rules) = args.scan.rules(vex)? {
+            if args.max_age.is_none() {
+                output::talk("no --max-age: a scan of any age counts");
+            }
+            wanted = wanted.scan(rules).map_err(waxseal::Error::from)?;
+        }
         Ok(Policy::requiring(narrowed(wanted, &args.judging)?.inherit(args.inherit)))
     };
-    judge(&args.images, &args.judging, offline, policy, &printing).await
+    judge(&args.images, &args.judging, offline, &args.scan.vex_key, policy, &printing).await
 }
 
 /// What must be attested, from flags.

@@ -5,6 +5,7 @@
 //! examples of one verb run one after another in one folder, so that the second may read what the first wrote.
 
 use waxseal_core::Digest;
+use waxseal_core::scan::{Scan, ScanStatus, Scanner};
 use waxseal_testkit::xray::{Artifact, Xray};
 use waxseal_testkit::{IndexBuilder, Registry, fixtures};
 
@@ -109,11 +110,23 @@ fn attest_blob(room: &Room) -> Setting {
     Setting { replacements: vec![("2c26b46b...", Digest::of("an archive").hex())], ..setting }
 }
 
+/// The predicate of a scan of a moment ago in which nothing was found.
+fn clean_scan() -> String {
+    let mut scan = Scan::new(Scanner::new("Scanner", "pkg:generic/scanner"));
+    scan.run.status = ScanStatus::Complete;
+    scan.run.finished_on = Some(jiff::Timestamp::now());
+    scan.run.coverage.vulnerabilities = true;
+    scan.run.components = Some(1);
+    scan.to_predicate().unwrap()
+}
+
 /// The same, with an SBOM of the index and a scan of today.
 fn verify_attestation(room: &Room) -> Setting {
     let setting = attest(room);
     let name = "registry.example.com/app:1.0";
-    let lines = [("cyclonedx", "sbom.json"), ("vuln", "s.json"), ("custom", "a.txt")]
+    room.write("scan.json", clean_scan());
+    let types = [("cyclonedx", "sbom.json"), ("vuln", "s.json"), ("custom", "a.txt"), ("scan", "scan.json")];
+    let lines = types
         .map(|(kind, file)| format!("waxseal attest --key app.key --type {kind} --predicate {file} {name}"));
     run(room, &setting, &lines);
     setting

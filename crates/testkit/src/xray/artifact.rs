@@ -30,6 +30,7 @@ pub struct Artifact {
     after_trigger: VecDeque<String>,
     /// How often a scan was ended; the time of the status follows it.
     ends: u32,
+    finished: Option<String>,
 }
 
 impl Artifact {
@@ -48,7 +49,15 @@ impl Artifact {
             states: VecDeque::from(["DONE".to_owned()]),
             after_trigger: VecDeque::new(),
             ends: 0,
+            finished: None,
         }
+    }
+
+    /// When the scan was finished, as RFC 3339 has it: the time of every status, in place of one in November 2026.
+    #[must_use]
+    pub fn finished(mut self, time: &str) -> Self {
+        self.finished = Some(time.to_owned());
+        self
     }
 
     /// What the status says, one word a request; the last one stays.
@@ -184,7 +193,7 @@ impl Artifact {
 
     /// The time of the last end of a scan.
     pub(super) fn time(&self) -> String {
-        format!("2026-11-01T10:{:02}:00Z", self.ends)
+        self.finished.clone().unwrap_or_else(|| format!("2026-11-01T10:{:02}:00Z", self.ends))
     }
 
     /// What an export of it holds.

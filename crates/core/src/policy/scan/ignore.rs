@@ -1,6 +1,8 @@
 //! Vulnerabilities that do not count, for a reason and for a time.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::super::{PolicyError, RepositoryGlob};
@@ -34,6 +36,17 @@ impl IgnoreRule {
             return no("a rule without a reason");
         }
         Ok(Self { id, reason, expires, package: None, image: None, layer: None })
+    }
+
+    /// Reads when a rule expires: a time as RFC 3339 has it, or a day (`2026-12-31`), to whose end in UTC it applies.
+    pub fn expiry(text: &str) -> Result<Timestamp, PolicyError> {
+        let no =
+            PolicyError::ScanRule { field: "ignore", why: "expected an expiry as 2026-12-31 or in RFC 3339" };
+        if let Ok(time) = text.parse() {
+            return Ok(time);
+        }
+        let end = text.parse::<Date>().and_then(Date::tomorrow).and_then(|day| day.to_zoned(TimeZone::UTC));
+        end.map(|end| end.timestamp()).map_err(|_| no)
     }
 
     /// Only in this package: its name, `name@version`, or its package URL.

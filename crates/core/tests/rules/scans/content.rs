@@ -213,6 +213,16 @@ pub(crate) fn what_an_ignore_rule_must_have() {
 }
 
 #[test]
+fn a_day_of_an_ignore_rule_counts_to_its_end() {
+    let expiry = |text: &str| IgnoreRule::expiry(text).map(|time| time.to_string());
+    assert_eq!(expiry("2026-12-31").unwrap(), "2027-01-01T00:00:00Z");
+    assert_eq!(expiry("2026-12-31T12:00:00+01:00").unwrap(), "2026-12-31T11:00:00Z");
+    for text in ["", "soon", "31.12.2026", "2026-13-01"] {
+        assert_eq!(expiry(text).unwrap_err().code(), "policy-scan-rule", "{text}");
+    }
+}
+
+#[test]
 pub(crate) fn deny_ids() {
     let denied = |id: &str| rules(|rules| rules.deny_ids = vec![id.to_owned()]);
     under("the rule", &scan(), denied("CVE-2"), denied("cve-1"), Reason::DeniedVulnerability);
