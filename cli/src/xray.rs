@@ -6,10 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use jiff::Timestamp;
-use waxseal::attest::Claim;
 use waxseal::scan::{Fetching, Step};
-use waxseal::{Attesting, Image};
 use waxseal_core::key::LocalSigner;
 use waxseal_core::{Platform as ImagePlatform, Signer};
 use waxseal_scan::xray::{Credential, ErrorKind, Platform, Secret, State, Xray, XrayOptions};
@@ -87,15 +84,9 @@ impl AttestFetchedArgs {
     }
 }
 
-/// Attests what was fetched of an image, with each key.
-pub(crate) async fn attest(image: Image, claim: &Claim, signers: &[LocalSigner]) -> Result<(), Fault> {
-    let borrowed: Vec<&(dyn Signer + Sync)> =
-        signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect();
-    let job = Attesting::new(Timestamp::now());
-    for one in &Box::pin(job.attest(image, claim, &borrowed)).await? {
-        crate::command::attest::tell(one);
-    }
-    Ok(())
+/// The signers, as a job takes them.
+pub(crate) fn borrowed(signers: &[LocalSigner]) -> Vec<&(dyn Signer + Sync)> {
+    signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect()
 }
 
 /// A variable that is set, and not to nothing.

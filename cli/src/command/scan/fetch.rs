@@ -1,15 +1,17 @@
 //! `waxseal scan fetch`.
 
 use jiff::Timestamp;
-use waxseal::scan::FetchedReport;
+use waxseal::Attesting;
+use waxseal::scan::{AttestingScan, FetchedReport};
 use waxseal_scan::xray::State;
 
 use crate::args::scan::fetch::ScanFetchArgs;
+use crate::command::attest;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output::{self, escape};
 use crate::session::{Session, location};
-use crate::xray::{Teller, attest, fault};
+use crate::xray::{Teller, borrowed, fault};
 
 /// Fetches a report and prints it.
 pub(crate) async fn run(args: &ScanFetchArgs, offline: bool) -> Result<Exit, Fault> {
@@ -30,8 +32,9 @@ pub(crate) async fn run(args: &ScanFetchArgs, offline: bool) -> Result<Exit, Fau
     output::data(&fetched.document)?;
     tell(&fetched);
     if args.attesting.attest {
-        let claim = fetched.claim()?;
-        attest(fetched.image, &claim, &signers).await?;
+        let mut job = AttestingScan::new(Attesting::new(Timestamp::now()));
+        job.allow_incomplete = args.allow_incomplete;
+        fetched.attest(&job, &borrowed(&signers)).await?.iter().for_each(attest::tell);
     }
     Ok(Exit::Done)
 }

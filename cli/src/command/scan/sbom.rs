@@ -1,14 +1,16 @@
 //! `waxseal scan sbom`.
 
 use jiff::Timestamp;
+use waxseal::Attesting;
 use waxseal_scan::xray::SbomFormat;
 
 use crate::args::scan::sbom::{SbomForm, ScanSbomArgs};
+use crate::command::attest;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output;
 use crate::session::{Session, location};
-use crate::xray::{Teller, attest, fault};
+use crate::xray::{Teller, borrowed, fault};
 
 /// Fetches a bill of materials and prints it.
 pub(crate) async fn run(args: &ScanSbomArgs, offline: bool) -> Result<Exit, Fault> {
@@ -38,7 +40,9 @@ pub(crate) async fn run(args: &ScanSbomArgs, offline: bool) -> Result<Exit, Faul
     }
     if args.attesting.attest {
         let claim = fetched.claim(Timestamp::now())?;
-        attest(fetched.image, &claim, &signers).await?;
+        let job = Attesting::new(Timestamp::now());
+        let attested = Box::pin(job.attest(fetched.image, &claim, &borrowed(&signers))).await?;
+        attested.iter().for_each(attest::tell);
     }
     Ok(Exit::Done)
 }

@@ -240,7 +240,7 @@ impl Also {
 }
 
 /// What can be attested of a scan: waxseal's own predicate.
-pub(super) fn claim(scan: &Scan) -> Result<Claim, Error> {
+fn claim(scan: &Scan) -> Result<Claim, Error> {
     let json = scan.to_predicate().map_err(|error| unsignable("the scan").caused_by(error))?;
     Ok(Claim::Predicate(object(SCAN_PREDICATE, &json)?))
 }

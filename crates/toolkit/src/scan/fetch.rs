@@ -8,19 +8,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use waxseal_core::signing::Predicate;
-use waxseal_core::{Digest, PinnedRef, Platform, Repository};
+use waxseal_core::{Digest, PinnedRef, Platform, Repository, Signer};
 use waxseal_oci::{Client, Location};
 use waxseal_scan::xray::{
     Document, ErrorKind as XrayKind, Parts, Place, SbomFormat, State, Status, Version, Xray,
 };
 use waxseal_scan::{Report, ReportFormat};
 
-use super::attest::{claim, unsignable};
-use crate::attest::Claim;
+use super::attest::{AttestingScan, unsignable};
+use crate::attest::{Attested, Claim};
 use crate::error::{Error, ErrorKind};
 use crate::image::{Finding, Image};
 use crate::version::VERSION;
 
+/// How messages call a report that was just fetched.
+const SHOWN: &str = "the report of Xray";
 /// How long a scan is waited for, in seconds: as `jf` does.
 pub const WAIT_SECONDS: u64 = 1_200;
 /// How long Xray may go on saying that it has not begun a scan that it was asked for, in seconds.
@@ -138,9 +140,13 @@ pub(super) struct Subject {
 }
 
 impl FetchedReport {
-    /// What can be attested of the image: the scan, as waxseal's own predicate.
-    pub fn claim(&self) -> Result<Claim, Error> {
-        claim(&self.report.scan)
+    /// Attests the report of the image that it was fetched for.
+    pub async fn attest(
+        self,
+        job: &AttestingScan,
+        signers: &[&(dyn Signer + Sync)],
+    ) -> Result<Vec<Attested>, Error> {
+        Box::pin(job.attest(self.image, (SHOWN, self.report, self.document.as_bytes()), signers)).await
     }
 }
 
