@@ -324,3 +324,19 @@ async fn every_layout_that_cosign_saved_verifies() {
     }
     assert_eq!(indexes, 2);
 }
+
+#[tokio::test]
+async fn what_cosign_saved_keeps_its_attestations() {
+    let mut seen = 0;
+    for saved in saved().iter().filter(|saved| saved.of == "att-and-sig-mixed") {
+        seen += 1;
+        let case = fixtures::case("att-and-sig-mixed-att");
+        let name = format!("oci:{}@{}", saved.layout().display(), saved.digest);
+        let verdict = verify(&name, attested(&case, &case.key)).await;
+        assert_eq!(verdict.outcome(), Outcome::Admit, "{} {}", saved.id, verdict.to_json());
+        // The key that signs the image attests nothing about it.
+        let verdict = verify(&name, attested(&case, &saved.key)).await;
+        assert_eq!(verdict.outcome(), Outcome::Refuse, "{}", saved.id);
+    }
+    assert_eq!(seen, 2);
+}
