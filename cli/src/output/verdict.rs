@@ -46,6 +46,9 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
             "signed-name" => {
                 "name: not checked (one signed image could stand in for another; see --signed-for)"
             }
+            "attested-result" => {
+                "result: not judged (a scan that found much is attested as one that found nothing)"
+            }
             other => other,
         };
         let _ = writeln!(text, "  {what}");

@@ -225,6 +225,14 @@ fn unchecked(policy: &Policy) -> Vec<&'static str> {
     if !names {
         unchecked.push("signed-name");
     }
+    // A statement with a result says "failed" under the same type and key as one that says "passed" (rule Y6).
+    let unread = policy.requirements().iter().any(|requirement| match requirement {
+        Requirement::Attestation(wanted) => wanted.newest_counts() && wanted.scan_rules().is_none(),
+        Requirement::Signature(_) => false,
+    });
+    if unread {
+        unchecked.push("attested-result");
+    }
     unchecked
 }
 

@@ -83,7 +83,8 @@ pub struct Report {
     pub requirements: Vec<RequirementReport>,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// What was not checked, by stable names: `transparency-log` (rule S10), `signed-name` (rule S9).
+    /// What was not checked, by stable names: `transparency-log` (rule S10), `signed-name` (rule S9), `attested-result`
+    /// (a scan or a verification summary counts, whatever it says).
     pub unchecked: Vec<&'static str>,
     /// The image and the digest of the policy, if signatures were asked for and every such requirement is met, whatever
     /// becomes of the others (rule P4). Only the verifier sets it.

@@ -245,3 +245,15 @@ pub(crate) fn a_statement_has_a_greatest_age() {
         &plain(vec![with(61), release(&materials()), with(60)]).verdict(),
     );
 }
+
+/// Rule Y6: that a result was attested says nothing of the result, and the verdict says so.
+#[test]
+fn a_result_that_nobody_judged_is_told() {
+    let unchecked = |policy: &Policy, statement: &str| {
+        let verdict = Case::new(policy, [release(statement)]).verdict();
+        admitted("attested", &verdict);
+        verdict.report().unchecked.contains(&"attested-result")
+    };
+    assert!(unchecked(&scan(), &scanned(ago(50))));
+    assert!(!unchecked(&sbom(), &materials()));
+}
