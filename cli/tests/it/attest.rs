@@ -74,6 +74,27 @@ fn an_image_is_attested_and_a_second_run_writes_nothing() {
         assert_eq!(one["predicateType"], "https://example.com/review/v1");
     }
     assert_eq!(registry.count("PUT", "") + registry.count("POST", ""), 0);
+    // It verifies in both formats, with the key that made it, as what it is.
+    let verify = |key: &str, kind: &str, format: &str| {
+        room.run(&[
+            "verify-attestation",
+            "--key",
+            key,
+            "--type",
+            kind,
+            "--format",
+            format,
+            "-o",
+            "json",
+            &name,
+        ])
+    };
+    for format in ["legacy", "bundle"] {
+        let ran = verify("p256.pub", "https://example.com/review/v1", format).ends(0);
+        assert!(statement(ran.data().trim_end().as_bytes()).contains(BIG));
+        verify("p256-other.pub", "https://example.com/review/v1", format).ends(1);
+        verify("p256.pub", "vuln", format).ends(1);
+    }
     // A signature it is not.
     room.verify(&name, &[]).ends(1).says_each(&["predicate-type-mismatch"]);
 }
