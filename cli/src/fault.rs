@@ -213,7 +213,7 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
         Kind::NoName => "name the repository that the image is for with --identity, or use --format bundle",
         Kind::TagMoved => "sign the digest that you built, REGISTRY/REPOSITORY@sha256:..., not the tag",
         Kind::NoWorkload => {
-            "say which image the report is of with --report-is-for, or set it on every workload with --all"
+            "name the manifests of what runs the image; --report-is-for says which image it is, --all takes every workload"
         }
         Kind::UnboundReport => {
             "note the digest at the push, and say that it was scanned with --report-is-for sha256:..."

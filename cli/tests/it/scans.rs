@@ -328,6 +328,11 @@ fn several_files_are_one_stream_and_all_or_nothing() {
     let again = room.pipe(stream.data(), &["scan", "annotate", "report.json", "-f", "-"]).ends(0);
     assert_eq!(again.data(), stream.data());
 
+    let knative = text.replace("kind: Pod", "apiVersion: serving.knative.dev/v1\nkind: Service");
+    let knative = format!("{text}---\n{knative}");
+    let run = room.pipe(knative, &["scan", "annotate", "report.json", "-f", "-"]).ends(0);
+    assert!(run.stderr.contains("-:6: Service a: left as it is"), "{run}");
+
     room.write("broken.yaml", "kind: Pod\nkind: Pod\n");
     let before = room.text("a.yaml");
     room.run(&["scan", "annotate", "report.json", "-i", "-f", "a.yaml", "-f", "broken.yaml"])

@@ -58,6 +58,7 @@ pub(crate) fn run(args: &ScanAnnotateArgs) -> Result<Exit, Fault> {
     let annotated = job.annotate(&manifests, &scored)?;
     for ((name, _), annotated) in manifests.iter().zip(&annotated) {
         tell(name, annotated, args);
+        tell_foreign(name, annotated);
     }
     if args.in_place {
         write(args, &manifests, &annotated)?;
@@ -124,6 +125,19 @@ fn tell(name: &str, annotated: &Annotated, args: &ScanAnnotateArgs) {
                 others.join(", ")
             )),
         }
+    }
+}
+
+/// Says which objects run containers and were passed over.
+fn tell_foreign(name: &str, annotated: &Annotated) {
+    for object in &annotated.foreign {
+        output::talk(&format!(
+            "{}:{}: {} {}: left as it is: workloads of this kind are not known",
+            escape(name),
+            object.line,
+            escape(&object.kind),
+            escape(object.name.as_deref().unwrap_or("without a name"))
+        ));
     }
 }
 

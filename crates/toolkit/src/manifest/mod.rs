@@ -26,7 +26,7 @@ pub use annotation::AnnotationChange;
 pub use annotation_name::{AnnotationName, AnnotationNameError};
 pub use error::ManifestError;
 pub use source::Manifest;
-pub use workload::{Container, ContainerRole, ImageText, Workload, WorkloadKind};
+pub use workload::{Container, ContainerRole, ForeignWorkload, ImageText, Workload, WorkloadKind};
 
 /// Largest file with manifests, in bytes (16 MiB).
 pub const MANIFEST_FILE_BYTES: usize = 16 << 20;

@@ -115,6 +115,26 @@ impl Workload {
     }
 }
 
+/// An object that has a pod template, or containers, and is of a kind that is not known: nothing is changed in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignWorkload {
+    /// Its kind, as it stands there.
+    pub kind: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// The line that it begins on, from 1.
+    pub line: usize,
+}
+
+/// Where kinds that are not known keep their containers, as those of Argo and Knative do.
+const FOREIGN: &[&[&str]] = &[
+    &["spec", "template", "spec"],
+    &["spec", "jobTemplate", "spec", "template", "spec"],
+    &["template", "spec"],
+    &["spec"],
+];
+
 /// What takes something from an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -179,21 +199,31 @@ impl Place {
 impl Manifest {
     /// Every workload of the file, in its order, those in lists too. Objects of other kinds are passed over.
     pub fn workloads(&self) -> Result<Vec<Workload>, ManifestError> {
-        let mut workloads = Vec::new();
+        Ok(self.find()?.0)
+    }
+
+    /// The objects that run containers and are of kinds that are not known.
+    pub fn foreign_workloads(&self) -> Result<Vec<ForeignWorkload>, ManifestError> {
+        Ok(self.find()?.1)
+    }
+
+    fn find(&self) -> Result<(Vec<Workload>, Vec<ForeignWorkload>), ManifestError> {
+        let (mut found, mut foreign) = (Vec::new(), Vec::new());
         for (document, node) in self.tree.documents().iter().copied().enumerate() {
             if self.tree.is_null(node) {
                 continue;
             }
             let place = Place { document, path: Vec::new(), node };
-            Finder { tree: &self.tree, found: &mut workloads }.object(&place, None)?;
+            Finder { tree: &self.tree, found: &mut found, foreign: &mut foreign }.object(&place, None)?;
         }
-        Ok(workloads)
+        Ok((found, foreign))
     }
 }
 
 struct Finder<'a> {
     tree: &'a Tree,
     found: &'a mut Vec<Workload>,
+    foreign: &'a mut Vec<ForeignWorkload>,
 }
 
 impl<'a> Finder<'a> {
@@ -218,10 +248,28 @@ impl<'a> Finder<'a> {
             }
             return Ok(());
         }
-        match WorkloadKind::of(api_version.as_deref(), &kind) {
-            Some(kind) => self.workload(kind, place),
-            None => Ok(()),
+        if let Some(kind) = WorkloadKind::of(api_version.as_deref(), &kind) {
+            return self.workload(kind, place);
         }
+        if FOREIGN.iter().any(|way| self.has_containers(place.node, way)) {
+            let line = self.tree.node(place.node).line;
+            let name = self.look(place.node, &["metadata", "name"]).and_then(|name| self.tree.text(name));
+            self.foreign.push(ForeignWorkload { kind, name: name.map(ToOwned::to_owned), line });
+        }
+        Ok(())
+    }
+
+    fn has_containers(&self, object: Id, way: &[&str]) -> bool {
+        let holder = self.look(object, way);
+        let containers = holder.and_then(|holder| self.look(holder, &["containers"]));
+        containers.is_some_and(|containers| self.tree.items(containers).is_some())
+    }
+
+    /// What stands at the end of a way; nothing where an object of an unknown kind has something else there.
+    fn look(&self, object: Id, way: &[&str]) -> Option<Id> {
+        way.iter().try_fold(object, |object, field| {
+            self.tree.get(object, field).ok().flatten().map(|found| found.entry.value)
+        })
     }
 
     fn workload(&mut self, kind: WorkloadKind, object: &Place) -> Result<(), ManifestError> {

@@ -8,7 +8,9 @@ use waxseal_core::{Digest, ImageRef};
 
 use super::name::{Kinship, ReportName, kinship};
 use crate::error::{Error, ErrorKind};
-use crate::manifest::{AnnotationChange, AnnotationName, Manifest, ManifestError, Workload, WorkloadKind};
+use crate::manifest::{
+    AnnotationChange, AnnotationName, ForeignWorkload, Manifest, ManifestError, Workload, WorkloadKind,
+};
 
 /// What a report says of an image.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Annotated {
     pub text: String,
     /// The workloads, in the order of the file.
     pub workloads: Vec<AnnotatedWorkload>,
+    /// Objects that run containers and are of kinds that are not known: they are as they were.
+    pub foreign: Vec<ForeignWorkload>,
 }
 
 /// What became of a workload.
@@ -117,7 +121,8 @@ impl Annotating {
                     others,
                 })
                 .collect();
-            annotated.push(Annotated { text, workloads });
+            let foreign = manifest.foreign_workloads().map_err(|error| unreadable(name, error))?;
+            annotated.push(Annotated { text, workloads, foreign });
         }
         Ok(annotated)
     }

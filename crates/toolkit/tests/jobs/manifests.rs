@@ -200,6 +200,21 @@ fn a_kind_counts_in_its_own_group_and_in_lists_of_its_own() {
 }
 
 #[test]
+fn what_runs_containers_and_is_of_no_known_kind_is_named() {
+    let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: app}\n";
+    let foreign = |text: String| read(&text).unwrap().foreign_workloads().unwrap();
+    let found = foreign(format!("{rollout}spec: {{template: {{spec: {{containers: [{{image: a}}]}}}}}}\n"));
+    assert_eq!(
+        (found[0].kind.as_str(), found[0].name.as_deref(), found[0].line),
+        ("Rollout", Some("app"), 1)
+    );
+    for other in ["spec: {template: {spec: {}}}\n", "spec: text\n", "spec: {containers: none}\n"] {
+        assert!(foreign(format!("{rollout}{other}")).is_empty(), "{other}");
+    }
+    assert!(foreign("kind: Pod\nspec: {containers: []}\n".to_owned()).is_empty());
+}
+
+#[test]
 fn what_others_use_too_is_not_changed() {
     let manifest = |service: &str, template: &str| {
         format!(
