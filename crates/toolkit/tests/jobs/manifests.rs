@@ -10,7 +10,7 @@ use waxseal::manifest::{
 };
 
 const KEY: &str = "jfrog.com/xray-score";
-/// An unoptimised build on a busy machine; optimised, each of these takes less than half a second.
+/// Long enough for an unoptimised build on a busy machine.
 const QUICKLY: Duration = Duration::from_secs(30);
 
 fn folder() -> PathBuf {
