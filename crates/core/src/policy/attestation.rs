@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::scan::ResolvedScan;
 use super::terms::{ResolvedTerms, Terms};
-use super::{PolicyError, ScanRules, SignedFor, TrustedKey};
+use super::{PolicyError, ScanRules, SignedFor, TrustedKey, age_words};
 use crate::candidate::Format;
 use crate::predicate::{Claims, PredicateType};
 
@@ -172,7 +172,7 @@ impl AttestationRequirement {
         let mut text =
             self.terms.describe(&format!("an attestation ({types})"), &format!("attestations ({types})"));
         if let Some(max_age) = self.max_age {
-            text = format!("{text}, at most {max_age:#} old");
+            text = format!("{text}, at most {} old", age_words(max_age));
         }
         if let Some(rules) = &self.scan {
             let rules = rules.describe();

@@ -11,6 +11,7 @@ mod scan;
 mod signature;
 mod terms;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use attestation::AttestationRequirement;
@@ -147,6 +148,15 @@ impl Requirement {
             Self::Signature(requirement) => requirement.terms(),
             Self::Attestation(requirement) => requirement.terms(),
         }
+    }
+}
+
+/// An age in words: in days where it is whole days, else as hours, minutes and seconds.
+pub(crate) fn age_words(age: SignedDuration) -> String {
+    const DAY: i64 = 86_400;
+    match (age.as_secs().checked_div(DAY), age.as_secs().checked_rem(DAY), age.subsec_nanos()) {
+        (Some(days @ 1..), Some(0), 0) => format!("{days}d"),
+        _ => format!("{age:#}"),
     }
 }
 

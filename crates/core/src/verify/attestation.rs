@@ -19,7 +19,7 @@ use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::key::{KeyId, Scheme};
 use crate::limits::AHEAD_SECONDS;
-use crate::policy::{AttestationRequirement, VexRule};
+use crate::policy::{AttestationRequirement, VexRule, age_words};
 use crate::predicate::openvex::OpenVex;
 use crate::predicate::{Claims, PredicateType};
 use crate::statement::{COSIGN_SIGN, StatementSubject};
@@ -404,7 +404,7 @@ impl<'a> Judge<'a> {
         if let Some(oldest) = wanted.oldest() {
             let finished = self.time(attested.finished).map_err(|finding| vec![finding])?;
             if self.now.duration_since(finished) > oldest {
-                let expected = format!("at most {oldest:#} before {}", self.now);
+                let expected = format!("at most {} before {}", age_words(oldest), self.now);
                 return Err(vec![Finding::new(Reason::TooOld).compared(expected, finished.to_string())]);
             }
         }

@@ -215,7 +215,7 @@ impl Attesting {
         evidence: &Evidence,
     ) -> Result<Step, Error> {
         let of_format = |one: &&StandingStatement| in_tag(one.origin.store) == (format == Format::Legacy);
-        let statement = request.statements().next().map(|(_, bytes)| bytes.to_vec()).unwrap_or_default();
+        let statement = request.statements().next().map(|(_, bytes)| bytes).unwrap_or_default();
         let already = there.iter().filter(of_format).any(|one| one.payload == statement);
         let kind = request.predicate_type().clone();
         let gone: Vec<_> = there

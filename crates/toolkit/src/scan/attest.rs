@@ -83,8 +83,9 @@ impl AttestingScan {
             None => image,
         };
         self.bind(shown, &report, &mut image).await?;
-        let scan = self.completed(shown, &report, bytes)?;
-        let claims = self.claims(shown, &report, &scan, bytes)?;
+        let Report { format, scan, .. } = report;
+        // What was read of a large report is gone before it is signed, which needs as much memory again.
+        let claims = self.claims(shown, format, &self.completed(shown, scan, bytes)?, bytes)?;
         let mut attested = Vec::new();
         for claim in &claims {
             attested.extend(Box::pin(self.attesting.attest(image.clone(), claim, signers)).await?);
@@ -132,8 +133,7 @@ impl AttestingScan {
     }
 
     /// The scan with what a person has said of it.
-    fn completed(&self, shown: &str, report: &Report, bytes: &[u8]) -> Result<Scan, Error> {
-        let mut scan = report.scan.clone();
+    fn completed(&self, shown: &str, mut scan: Scan, bytes: &[u8]) -> Result<Scan, Error> {
         if !scan.is_complete() && !self.allow_incomplete {
             let status = scan.run.status;
             let filtered = if scan.run.filtered { ", findings were left out" } else { "" };
@@ -197,7 +197,13 @@ impl AttestingScan {
     }
 
     /// What is attested, waxseal's own form first.
-    fn claims(&self, shown: &str, report: &Report, scan: &Scan, bytes: &[u8]) -> Result<Vec<Claim>, Error> {
+    fn claims(
+        &self,
+        shown: &str,
+        format: ReportFormat,
+        scan: &Scan,
+        bytes: &[u8],
+    ) -> Result<Vec<Claim>, Error> {
         let mut claims = vec![claim(scan)?];
         for also in &self.also {
             let what = || unsignable(&format!("{shown} as {}", also.name()));
@@ -212,7 +218,7 @@ impl AttestingScan {
                     object(foreign::IN_TOTO_VULNS_V02, &json)?
                 }
                 Also::Raw => {
-                    let kind = match report.format {
+                    let kind = match format {
                         ReportFormat::CycloneDx => "cyclonedx",
                         ReportFormat::Spdx => "spdxjson",
                         ReportFormat::OpenVex => "openvex",

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Finding, Reason};
 use super::version;
 use crate::limits::AHEAD_SECONDS;
-use crate::policy::{ScanRules, ScannerRule};
+use crate::policy::{ScanRules, ScannerRule, age_words};
 use crate::scan::{Scan, ScanStatus};
 
 pub(super) fn objections(scan: &Scan, rules: &ScanRules, now: Timestamp) -> Vec<Finding> {
@@ -84,7 +84,7 @@ fn summary(scan: &Scan) -> Option<Finding> {
 
 fn database(scan: &Scan, rules: &ScanRules, now: Timestamp) -> Option<Finding> {
     let oldest = rules.max_db_age?;
-    let expected = format!("a database at most {oldest:#} before {now}");
+    let expected = format!("a database at most {} before {now}", age_words(oldest));
     let Some(updated) = scan.scanner.db.as_ref().and_then(|db| db.last_update) else {
         return Some(Finding::new(Reason::DatabaseTooOld).compared(expected, "no date"));
     };

@@ -69,4 +69,9 @@ fn y3_the_digest_of_a_policy_covers_what_is_attested() {
         words,
         "an attestation (vuln) by any one of a, b, at most 1m old, of the image or of the index that lists it"
     );
+    for (hours, words) in [(24 * 7, "7d"), (25, "25h")] {
+        let aged = base().max_age(SignedDuration::from_hours(hours)).unwrap();
+        let described = Policy::requiring(aged).requirements()[0].describe();
+        assert!(described.ends_with(&format!("at most {words} old")), "{described}");
+    }
 }
