@@ -7,6 +7,7 @@ use waxseal::blob::{self, BlobSubject};
 use waxseal_core::digest::Algorithm;
 use waxseal_core::verify::{Outcome, Unseen};
 use waxseal_core::{Digest, Policy, Verdict};
+use waxseal_scan::evidence::Evidence;
 
 use super::judging::verifier;
 use super::sign_blob::source;
@@ -52,6 +53,12 @@ fn judge(
 ) -> Result<Verdict<Digest>, Fault> {
     let files = args.signature.iter().chain(&args.bundle).map(|path| blob::read_signature(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
+    if files.iter().any(|bytes| matches!(Evidence::read(bytes), Ok(Evidence::Listing(_)))) {
+        output::talk(
+            "hint: a listing of Artifactory's evidence holds none: download what stands at its downloadPath, and verify \
+             that",
+        );
+    }
     let verifier = verifier(args.allow_example_keys);
     Ok(blob::verify_blob_attestation(subject, name, &files, policy, &verifier, now)?)
 }

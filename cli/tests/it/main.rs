@@ -19,6 +19,7 @@ mod copy;
 mod demo;
 mod doctor;
 mod download;
+mod evidence;
 mod examples;
 mod keys;
 mod login;

@@ -135,3 +135,21 @@ fn s2_several_files() {
     admitted("two keys", &judge_by(&policy, [by("a"), by("b")]));
     refused("one key", &judge_by(&policy, [by("a"), by("a")]), Reason::ThresholdNotMet);
 }
+
+/// An evidence file of Artifactory: the alias of a key for its id, members of JFrog's own, and a subject without a name. Its
+/// signed content says what it is about, and nothing beside it does.
+#[test]
+fn evidence_of_artifactory_is_an_envelope_like_any_other() {
+    let statement = |digest: Digest| {
+        format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"{CYCLONE_DX}","predicate":{{}},"createdAt":"2026-01-02T03:04:05.678Z","createdBy":"ci","markdown":"IyBIaQ==","stage":"PROD","attachments":[]}}"#,
+            digest.hex()
+        )
+    };
+    let evidence = |digest| {
+        let text = envelope(&[&key("release")], IN_TOTO, &statement(digest));
+        changed(&text, "{\"sig\"", "{\"keyid\":\"release-alias\",\"sig\"")
+    };
+    admitted("evidence", &judge(evidence(blob()).as_bytes()));
+    refused("of another", &judge(evidence(Digest::of("another")).as_bytes()), Reason::SubjectMismatch);
+}
