@@ -161,6 +161,23 @@ impl std::str::FromStr for Age {
     }
 }
 
+/// A greatest age, or the word that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaxAge {
+    /// At most so old.
+    Within(Age),
+    /// `unlimited`.
+    Unlimited,
+}
+
+impl std::str::FromStr for MaxAge {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "unlimited" { Ok(Self::Unlimited) } else { text.parse().map(Self::Within) }
+    }
+}
+
 /// Numbers, each with its unit, added up; each unit with its length in milliseconds.
 fn span(text: &str, units: &[(&str, u64)], examples: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a time span, as {examples}");

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Age;
+use super::MaxAge;
 use super::judging::{JudgingArgs, JudgingOutput};
 use super::scan_rules::ScanRuleArgs;
 
@@ -10,8 +10,8 @@ use super::scan_rules::ScanRuleArgs;
 ///
 /// Looks at the tag sha256-<hex>.att and at the bundles that refer to the image. The type is compared in what was
 /// signed. Of a scan, a VEX document or a verification summary the newest of each scanner counts, by the time that was
-/// signed in it, and it alone; of every other type any one is enough. The scan options say what a scan must say; without
-/// any, a scan counts whatever it found. On stdout stand the envelopes that counted, one a
+/// signed in it, and it alone; of every other type any one is enough. The scan options say what a scan must say, and ask for
+/// --max-age too; without any, a scan counts whatever it found. On stdout stand the envelopes that counted, one a
 /// line, the same claim once.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
@@ -23,9 +23,9 @@ pub(crate) struct VerifyAttestationArgs {
     /// or a URI (repeatable: one of them is enough)
     #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
     pub(crate) types: Vec<String>,
-    /// The oldest that the statement may be, by the time signed in it, as 12h or 7d
+    /// The oldest that the statement may be, by the time signed in it, as 12h, 7d or unlimited
     #[arg(long, value_name = "DURATION")]
-    pub(crate) max_age: Option<Age>,
+    pub(crate) max_age: Option<MaxAge>,
     /// With --platform or --all-platforms: an attestation about the index counts for its images too
     #[arg(long)]
     pub(crate) inherit: bool,
@@ -47,6 +47,6 @@ Examples:
   The newest scan of the image, not older than a week:
     waxseal verify-attestation --key a.pub --type vuln --max-age 7d registry.example.com/app
   A scan of the whole image in which nothing is worse than High:
-    waxseal verify-attestation --key a.pub --type scan --max-severity High registry.example.com/app
+    waxseal verify-attestation --key a.pub --type scan --max-age 7d --max-severity High $IMAGE
   One platform's image, by what is attested about the index that lists it:
     waxseal verify-attestation --key a.pub --inherit --platform linux/arm64 registry.example.com/app";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::Age;
+use super::MaxAge;
 
 /// Verify attestations of a file, or of what comes in on a pipe
 ///
@@ -30,9 +30,9 @@ pub(crate) struct VerifyBlobAttestationArgs {
     /// or a URI (repeatable: one of them is enough)
     #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
     pub(crate) types: Vec<String>,
-    /// The oldest that the statement may be, by the time signed in it, as 12h or 7d
+    /// The oldest that the statement may be, by the time signed in it, as 12h, 7d or unlimited
     #[arg(long, value_name = "DURATION")]
-    pub(crate) max_age: Option<Age>,
+    pub(crate) max_age: Option<MaxAge>,
     /// File with a DSSE envelope, in JSON or in base64 (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) signature: Vec<PathBuf>,

@@ -1,16 +1,15 @@
 //! `waxseal verify-attestation`.
 
-use waxseal_core::policy::AttestationRequirement;
+use waxseal_core::policy::{AttestationRequirement, Oldest};
 use waxseal_core::verify::Attestation;
 use waxseal_core::{Policy, PredicateType, Reason, TrustedKey, Verdict, Verified};
 
 use super::judging::{Printing, judge};
-use crate::args::Age;
 use crate::args::judging::{JudgingArgs, JudgingOutput};
 use crate::args::verify_attestation::VerifyAttestationArgs;
+use crate::args::{Age, MaxAge};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::output;
 
 /// Verifies the attestations of each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
@@ -29,10 +28,16 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
     let policy = |keys: Vec<TrustedKey>, vex: Vec<TrustedKey>| {
         let mut wanted = requirement(keys, &args.types, args.judging.threshold, args.max_age)?;
         if let Some(rules) = args.scan.rules(vex)? {
-            if args.max_age.is_none() {
-                output::talk("no --max-age: a scan of any age counts");
-            }
-            wanted = wanted.scan(rules).map_err(waxseal::Error::from)?;
+            // Rule N5.
+            let oldest = match args.max_age {
+                Some(MaxAge::Within(Age(age))) => Oldest::Age(age),
+                Some(MaxAge::Unlimited) => Oldest::Unlimited,
+                None => {
+                    return Err(Fault::usage("what a scan says is worth as much as it is recent")
+                        .hint("say how old it may be: --max-age 7d, or --max-age unlimited"));
+                }
+            };
+            wanted = wanted.scan(rules, oldest).map_err(waxseal::Error::from)?;
         }
         Ok(Policy::requiring(narrowed(wanted, &args.judging)?.inherit(args.inherit)))
     };
@@ -44,13 +49,13 @@ pub(super) fn requirement(
     keys: Vec<TrustedKey>,
     types: &[String],
     threshold: usize,
-    max_age: Option<Age>,
+    max_age: Option<MaxAge>,
 ) -> Result<AttestationRequirement, Fault> {
     let types = types.iter().map(|text| predicate_type(text)).collect::<Result<Vec<_>, _>>()?;
     let mut wanted = AttestationRequirement::by(types, keys)
         .and_then(|wanted| wanted.threshold(threshold))
         .map_err(waxseal::Error::from)?;
-    if let Some(Age(max_age)) = max_age {
+    if let Some(MaxAge::Within(Age(max_age))) = max_age {
         wanted = wanted.max_age(max_age).map_err(waxseal::Error::from)?;
     }
     Ok(wanted)

@@ -122,13 +122,15 @@ fn clean_scan() -> String {
 
 /// The same, with an SBOM of the index and a scan of today.
 fn verify_attestation(room: &Room) -> Setting {
-    let setting = attest(room);
+    let mut setting = attest(room);
     let name = "registry.example.com/app:1.0";
     room.write("scan.json", clean_scan());
     let types = [("cyclonedx", "sbom.json"), ("vuln", "s.json"), ("custom", "a.txt"), ("scan", "scan.json")];
     let lines = types
         .map(|(kind, file)| format!("waxseal attest --key app.key --type {kind} --predicate {file} {name}"));
     run(room, &setting, &lines);
+    let image = setting.replacements.iter().find(|(open, _)| *open == "registry.example.com");
+    setting.variables.push(("IMAGE", format!("{}/app:1.0", image.unwrap().1)));
     setting
 }
 

@@ -24,6 +24,16 @@ pub struct AttestationRequirement {
     scan: Option<Box<ScanRules>>,
 }
 
+/// How old a scan may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Oldest {
+    /// At most so old, by the time that is signed in it.
+    Age(SignedDuration),
+    /// Of any age: somebody has said so.
+    Unlimited,
+}
+
 impl AttestationRequirement {
     /// An attestation of any one of `types` by any one of `keys`.
     pub fn by(types: Vec<PredicateType>, keys: Vec<TrustedKey>) -> Result<Self, PolicyError> {
@@ -93,16 +103,20 @@ impl AttestationRequirement {
         Ok(self)
     }
 
-    /// What the scan must say. Each of the types must be one of a scan, or of a document that can state what was found;
-    /// the newest is judged, whatever the type (rule N4).
-    pub fn scan(mut self, rules: ScanRules) -> Result<Self, PolicyError> {
+    /// What the scan must say, and how old it may be: nobody can ask for the one and forget the other (rule N5). Each of the
+    /// types must be one of a scan, or of a document that can state what was found; the newest is judged, whatever the type
+    /// (rule N4).
+    pub fn scan(mut self, rules: ScanRules, oldest: Oldest) -> Result<Self, PolicyError> {
         rules.check()?;
         if let Some(other) = self.types.iter().find(|one| !Claims::of(one).can_be_scan()) {
             return Err(PolicyError::NoScan { predicate_type: other.to_string() });
         }
         self.timed()?;
         self.scan = Some(Box::new(rules));
-        Ok(self)
+        match oldest {
+            Oldest::Age(age) => self.max_age(age),
+            Oldest::Unlimited => Ok(self),
+        }
     }
 
     /// The types that count, at least one, each once.

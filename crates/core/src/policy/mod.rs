@@ -14,7 +14,7 @@ mod terms;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-pub use attestation::AttestationRequirement;
+pub use attestation::{AttestationRequirement, Oldest};
 pub use error::PolicyError;
 pub use key::TrustedKey;
 pub use name::{RepositoryGlob, SignedFor};

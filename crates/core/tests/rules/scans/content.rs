@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use waxseal_core::policy::{
-    GracePeriod, GraceStart, IgnoreRule, LicenseRules, ScanRules, SecretRule, SeveritySource, VexRule,
+    GracePeriod, GraceStart, IgnoreRule, LicenseRules, Oldest, ScanRules, SecretRule, SeveritySource, VexRule,
 };
 use waxseal_core::predicate::OPEN_VEX;
 use waxseal_core::scan::{
@@ -477,10 +477,13 @@ pub(crate) fn rules_that_mean_nothing() {
             rules(|rules| rules.licenses = Some(both))
         }),
     ] {
-        let error = crate::attestations::make::wanted("scan", &["security"]).scan(wrong).unwrap_err();
+        let error = crate::attestations::make::wanted("scan", &["security"])
+            .scan(wrong, Oldest::Unlimited)
+            .unwrap_err();
         assert_eq!(error.code(), "policy-scan-rule", "{name}");
     }
-    let other = crate::attestations::make::wanted("slsaprovenance1", &["security"]).scan(ScanRules::new());
+    let other = crate::attestations::make::wanted("slsaprovenance1", &["security"])
+        .scan(ScanRules::new(), Oldest::Unlimited);
     assert_eq!(other.unwrap_err().code(), "policy-no-scan");
 }
 

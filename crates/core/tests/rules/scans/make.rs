@@ -1,7 +1,7 @@
 //! Scans of any content, attested by a trusted key.
 
 use jiff::{SignedDuration, Timestamp};
-use waxseal_core::policy::{AttestationRequirement, ScanRules};
+use waxseal_core::policy::{AttestationRequirement, Oldest, ScanRules};
 use waxseal_core::predicate::SCAN;
 use waxseal_core::scan::{
     License, Package, Scan, ScanFinding, ScanStatus, Scanner, ScannerDatabase, Secrets, Severity,
@@ -58,7 +58,7 @@ pub(crate) fn rules(change: impl FnOnce(&mut ScanRules)) -> ScanRules {
 }
 
 pub(crate) fn requirement(rules: ScanRules) -> AttestationRequirement {
-    wanted("scan", &["security"]).scan(rules).unwrap()
+    wanted("scan", &["security"]).scan(rules, Oldest::Unlimited).unwrap()
 }
 
 /// The statement of a scan of the image.

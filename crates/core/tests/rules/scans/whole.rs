@@ -1,7 +1,8 @@
 //! Scans as a whole: which one is judged (rules N1 to N6), and that nothing else passes for one.
 
+use jiff::SignedDuration;
 use waxseal_core::candidate::Candidate;
-use waxseal_core::policy::{AttestationRequirement, ScanRules, ScannerRule};
+use waxseal_core::policy::{AttestationRequirement, Oldest, ScanRules, ScannerRule};
 use waxseal_core::predicate::{CYCLONE_DX, SCAN, VULN};
 use waxseal_core::scan::foreign::ReportReader;
 use waxseal_core::scan::{Package, Scan, ScanFinding, Scanner, Severity};
@@ -121,6 +122,29 @@ pub(crate) fn n4_a_bill_of_materials_is_no_scan() {
 }
 
 #[test]
+pub(crate) fn n5_a_scan_has_a_greatest_age() {
+    let at_most = |seconds| {
+        let oldest = Oldest::Age(SignedDuration::from_secs(seconds));
+        let wanted = wanted_scan().scan(at_most_high(), oldest).unwrap();
+        Case::new(&Policy::requiring(wanted), [by("security", &statement(&good(100)))])
+    };
+    pair("seconds", &at_most(100), &at_most(99), Reason::TooOld);
+    // An old good one does not stand in for a newer one that is refused.
+    let both = |newer: &Scan| {
+        let wanted = wanted_scan().scan(at_most_high(), Oldest::Unlimited).unwrap();
+        let scans = [statement(&good(100)), statement(newer)];
+        Case::new(&Policy::requiring(wanted), scans.iter().map(|text| by("security", text)))
+    };
+    pair("newer", &both(&good(1)), &both(&critical(1)), Reason::SeverityTooHigh);
+    let negative = Oldest::Age(SignedDuration::from_secs(-1));
+    assert_eq!(wanted_scan().scan(at_most_high(), negative).unwrap_err().code(), "policy-max-age");
+}
+
+fn wanted_scan() -> AttestationRequirement {
+    crate::attestations::make::wanted("scan", &["security"])
+}
+
+#[test]
 pub(crate) fn n6_a_summary_that_lies_is_refused() {
     let text = statement(&good(10));
     let lying = changed(
@@ -179,7 +203,7 @@ impl ReportReader for OneWord {
 fn wanted(types: &[&str]) -> Policy {
     let types = types.iter().map(|kind| kind.parse().unwrap()).collect();
     let wanted = AttestationRequirement::by(types, vec![trusted("security")]).unwrap();
-    Policy::requiring(wanted.scan(at_most_high()).unwrap())
+    Policy::requiring(wanted.scan(at_most_high(), Oldest::Unlimited).unwrap())
 }
 
 /// N4, N6: what another tool's predicate says is read by whoever knows it, and refused where nobody does.
@@ -241,7 +265,7 @@ fn y3_the_digest_of_a_policy_covers_the_rules_on_scans() {
         |rules| rules.min_components = 0,
         |rules| rules.watches = vec!["a".to_owned()],
         |rules| rules.require_no_fail_build_violation = true,
-        |rules| rules.max_db_age = Some(jiff::SignedDuration::from_secs(1)),
+        |rules| rules.max_db_age = Some(SignedDuration::from_secs(1)),
     ];
     let digests: std::collections::BTreeSet<_> =
         changes.into_iter().map(|change| Policy::requiring(requirement(rules(change))).digest()).collect();
