@@ -216,7 +216,8 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
             "name the manifests of what runs the image; --report-is-for says which image it is, --all takes every workload"
         }
         Kind::UnboundReport => {
-            "note the digest at the push, and say that it was scanned with --report-is-for sha256:..."
+            "note the digest at the push, and say that it was scanned with --report-is-for sha256:...; what was scanned of an \
+             index is the image of one platform: name it with --platform"
         }
         Kind::IncompleteScan => {
             "wait until the scan is over, and take its whole report, without filters; --allow-incomplete signs it as what \
@@ -226,7 +227,8 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
             "say when with --finished-on 2026-01-31T12:00:00Z, or right behind the scan with --finished-on now"
         }
         Kind::OtherImage => {
-            "take the report of the image that runs, or say which one it is of with --report-is-for"
+            "take the report of this very image; of an index a scanner looks at the image of one platform: name that one with \
+             --platform; --report-is-for says only what a report does not"
         }
         Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
         Kind::ExampleKey => {

@@ -142,6 +142,45 @@ fn a_report_may_name_the_configuration_or_the_index() {
 }
 
 #[test]
+fn a_report_of_one_platform_is_of_no_other_and_not_of_the_index() {
+    let scene = Scene::new();
+    let index = IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build();
+    index.push_to(&scene.registry, "app", "2.0");
+    let name = scene.registry.image("app", "2.0");
+    let attest = |more: &[&str]| {
+        let line = ["scan", "attest", "--key", "p256.key", "report.json", &name];
+        scene.room.run(&[&line[..], more].concat())
+    };
+    let parsed: Value = serde_json::from_slice(&index.manifest.1).unwrap();
+    let amd64 = parsed["manifests"][0]["digest"].as_str().unwrap();
+    let child = index.children.iter().find(|(child, _)| child.digest.to_string() == amd64).unwrap();
+    let manifest: Value = serde_json::from_slice(&child.1).unwrap();
+    // As Trivy writes it: the index by which it was pulled, and the image that was looked at.
+    scene.write(&report(&json!({
+        "RepoDigests": [format!("registry.example.com/app@{}", index.digest())],
+        "ImageID": manifest["config"]["digest"],
+    })));
+    let whole = index.digest().to_string();
+    attest(&["--platform", "linux/arm64"]).ends(1).says("[other-image]");
+    attest(&["--platform", "linux/arm64", "--report-is-for", &whole]).ends(1).says("[other-image]");
+    attest(&[]).ends(1).says("[report-without-digest]").says("--platform");
+    let run = attest(&["--platform", "linux/amd64", "-o", "json"]).ends(0);
+    assert_eq!(run.json()["images"][0]["digest"], amd64);
+    // Who knows that it is of all of them may say so.
+    attest(&["--report-is-for", &whole]).ends(0);
+}
+
+#[test]
+fn what_a_person_says_overrules_no_digest_of_the_report() {
+    let scene = Scene::new();
+    let (own, other) = (scene.digest().to_string(), Digest::of("other"));
+    scene.write(&of(&other));
+    scene.refused(1, &format!("names itself {other}"), &["--report-is-for", &own]);
+    scene.write(&of(&scene.digest()));
+    scene.attest(&["--report-is-for", &own]).ends(0);
+}
+
+#[test]
 fn a_scan_says_when_it_was_finished() {
     let scene = Scene::new();
     let mut timeless = of(&scene.digest());

@@ -18,8 +18,10 @@ use crate::signer::SignerArgs;
 /// with every finding and the digest of the report. It names how far the scan came and when it was finished, so that a policy
 /// can ask for a complete and recent one.
 ///
-/// A report of another image is refused, and one that names no digest (exit code 1) unless --report-is-for says which
-/// digest was scanned: a tag may have moved since. A scan that is not complete is refused (exit code 3); with
+/// A report of another image is refused (exit code 1). The most specific digest in it decides: one that names the image of
+/// a platform is of that image only (--platform), not of the index by which it was pulled. A report that names no digest is
+/// refused too (exit code 1) unless --report-is-for says which digest was scanned: a tag may have moved since. It fills a
+/// gap, and overrules no digest that the report names. A scan that is not complete is refused (exit code 3); with
 /// --allow-incomplete it is signed as what it is, which no policy takes for a clean one by default.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
@@ -37,7 +39,7 @@ pub(crate) struct ScanAttestArgs {
     pub(crate) signer: SignerArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
-    /// Digest that was scanned, where the report does not name it: of the image, its index or its configuration
+    /// Digest that was scanned, only where the report does not say it: of the image, its index or its configuration
     #[arg(long, value_name = "DIGEST")]
     pub(crate) report_is_for: Option<String>,
     /// When the scan was finished, where the report does not say: a time as 2026-01-31T12:00:00Z, or now

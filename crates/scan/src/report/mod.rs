@@ -33,7 +33,7 @@ use waxseal_core::scan::{RawReport, Scan, ScanStatus, ViolationKind};
 pub use error::ReportError;
 pub use format::{ReportFormat, UnknownFormat};
 pub use note::Note;
-pub use subject::{Concern, ReportSubject};
+pub use subject::{Concern, ImageDigests, ReportSubject};
 
 /// The package URLs of the scanners that we know, without a version.
 pub(crate) mod uris {

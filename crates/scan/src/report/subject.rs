@@ -19,23 +19,59 @@ pub struct ReportSubject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Concern {
-    /// It names one of the image's digests.
+    /// The most specific digest that it names is the image's.
     Same,
-    /// It names digests, and none of them is the image's.
+    /// The most specific digest that it names is not the image's.
     Other,
+    /// It names the index, and beside it an image of one platform: which one of them is not to be told from here.
+    OneOfSeveral,
     /// It names no digest.
     Unsaid,
 }
 
+/// The digests of an image, or of an index of images, that a report is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImageDigests {
+    /// Of an image of one platform: its manifest and its configuration. Of an index: none.
+    pub own: Vec<Digest>,
+    /// The indexes through which it was reached, and the index itself.
+    pub indexes: Vec<Digest>,
+    /// What those indexes list besides it: images of other platforms.
+    pub others: Vec<Digest>,
+}
+
+impl ImageDigests {
+    /// Whether this is one of its digests: its own, or that of an index through which it was reached.
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.own.contains(digest) || self.indexes.contains(digest)
+    }
+}
+
 impl ReportSubject {
-    /// Whether the report is about the image that has these digests: of its manifest, of the index through which it
-    /// was reached, of its configuration.
-    pub fn concerns(&self, image: &[Digest]) -> Concern {
-        let mut named = self.digests.iter().chain(&self.image_ids).peekable();
-        if named.peek().is_none() {
+    /// Whether the report is about the image with these digests.
+    ///
+    /// Scanners look at the image of one platform and name the index by which it was pulled beside it. So the most specific
+    /// digest decides: an index counts only where nothing else is named, or everybody's report would be of every platform.
+    pub fn concerns(&self, image: &ImageDigests) -> Concern {
+        let named = || self.digests.iter().chain(&self.image_ids);
+        let is_index = |digest: &Digest| image.indexes.contains(digest);
+        if named().next().is_none() {
             return Concern::Unsaid;
         }
-        if named.any(|digest| image.contains(digest)) { Concern::Same } else { Concern::Other }
+        if named().any(|digest| image.own.contains(digest)) {
+            return Concern::Same;
+        }
+        if !named().any(is_index) {
+            return Concern::Other;
+        }
+        if self.image_ids.is_empty() && self.digests.iter().all(is_index) {
+            return Concern::Same;
+        }
+        // An image id that is an index's is what some stores of images call theirs: it does not say which image it was.
+        let another = self.image_ids.iter().any(|id| !is_index(id))
+            || self.digests.iter().any(|digest| !is_index(digest) && image.others.contains(digest));
+        if another && !image.own.is_empty() { Concern::Other } else { Concern::OneOfSeveral }
     }
 
     /// Notes a name: `NAME`, `NAME:TAG`, or `NAME@DIGEST`, whose digest is noted too.
@@ -91,20 +127,49 @@ fn push<T: PartialEq>(list: &mut Vec<T>, item: T) {
 mod tests {
     use super::*;
 
+    fn image(own: &[Digest]) -> ImageDigests {
+        ImageDigests { own: own.to_vec(), ..ImageDigests::default() }
+    }
+
     #[test]
     fn another_images_report_is_told_apart() {
-        let (image, other) = (Digest::of("image"), Digest::of("other"));
+        let (one, other) = (Digest::of("image"), Digest::of("other"));
         let mut subject = ReportSubject::default();
-        assert_eq!(subject.concerns(&[image]), Concern::Unsaid);
+        assert_eq!(subject.concerns(&image(&[one])), Concern::Unsaid);
         subject.name("registry.example.com/app:1");
         subject.digest("sha256:short");
-        assert_eq!(subject.concerns(&[image]), Concern::Unsaid);
-        subject.name(&format!("registry.example.com/app@{image}"));
-        assert_eq!(subject.concerns(&[image]), Concern::Same);
-        assert_eq!(subject.concerns(&[other]), Concern::Other);
-        assert_eq!(subject.concerns(&[other, image]), Concern::Same);
+        assert_eq!(subject.concerns(&image(&[one])), Concern::Unsaid);
+        subject.name(&format!("registry.example.com/app@{one}"));
+        assert_eq!(subject.concerns(&image(&[one])), Concern::Same);
+        assert_eq!(subject.concerns(&image(&[other])), Concern::Other);
+        assert_eq!(subject.concerns(&image(&[other, one])), Concern::Same);
         subject.image_id(&other.hex());
-        assert_eq!(subject.concerns(&[other]), Concern::Same);
+        assert_eq!(subject.concerns(&image(&[other])), Concern::Same);
+    }
+
+    #[test]
+    fn the_most_specific_digest_decides() {
+        let [index, manifest, config, sibling, theirs, unknown] =
+            ["index", "manifest", "config", "sibling", "their config", "unknown"].map(Digest::of);
+        let child = ImageDigests { own: vec![manifest, config], indexes: vec![index], others: vec![sibling] };
+        let whole = ImageDigests { indexes: vec![index], ..ImageDigests::default() };
+        for (digests, ids, of_child, of_whole) in [
+            (vec![index], vec![], Concern::Same, Concern::Same),
+            (vec![index], vec![config], Concern::Same, Concern::OneOfSeveral),
+            (vec![index], vec![theirs], Concern::Other, Concern::OneOfSeveral),
+            (vec![index], vec![index], Concern::OneOfSeveral, Concern::OneOfSeveral),
+            (vec![index, manifest], vec![], Concern::Same, Concern::OneOfSeveral),
+            (vec![index, sibling], vec![], Concern::Other, Concern::OneOfSeveral),
+            (vec![index, unknown], vec![], Concern::OneOfSeveral, Concern::OneOfSeveral),
+            (vec![manifest], vec![], Concern::Same, Concern::Other),
+            (vec![sibling], vec![], Concern::Other, Concern::Other),
+            (vec![], vec![config], Concern::Same, Concern::Other),
+            (vec![], vec![theirs], Concern::Other, Concern::Other),
+        ] {
+            let subject = ReportSubject { digests, image_ids: ids, ..ReportSubject::default() };
+            assert_eq!(subject.concerns(&child), of_child, "{subject:?}");
+            assert_eq!(subject.concerns(&whole), of_whole, "{subject:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use waxseal_core::manifest::Manifest;
 use waxseal_core::scan::{SCAN_PREDICATE, Scan, ScannerDatabase, foreign};
 use waxseal_core::signing::Predicate;
 use waxseal_core::{Digest, Platform, PredicateType, Signer};
-use waxseal_scan::report::Concern;
+use waxseal_scan::report::{Concern, ImageDigests};
 use waxseal_scan::{Report, ReportFormat, predicate};
 
 use crate::attest::{Attested, Attesting, Claim};
@@ -34,8 +34,8 @@ pub struct AttestingScan {
     pub embed: bool,
     /// Whether a scan that is not complete is attested, as what it is.
     pub allow_incomplete: bool,
-    /// The digest that the report is of, where a person knows: of the image, of an index through which it is reached or of
-    /// its configuration.
+    /// The digest that the report is of, where a person knows and the report does not say: of the image, of an index
+    /// through which it is reached or of its configuration.
     pub is_for: Option<Digest>,
     /// When the scan was finished, where the report does not say.
     pub finished_on: Option<Timestamp>,
@@ -93,42 +93,44 @@ impl AttestingScan {
         Ok(attested)
     }
 
-    /// Whether the report is of the image.
+    /// Whether the report is of the image. What a person says fills a gap, and overrules nothing that the report says.
     async fn bind(&self, shown: &str, report: &Report, image: &mut Image) -> Result<(), Error> {
-        let mut own = vec![*image.digest()];
-        own.extend(image.via().iter().map(|index| index.descriptor.digest));
-        let fetched = image.manifest().await?;
-        if let Ok(Manifest::Image(manifest)) =
-            Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type))
-        {
-            own.push(manifest.config.digest);
-        }
+        let digests = digests(image).await?;
+        let subject = &report.subject;
+        let named: Vec<_> =
+            subject.digests.iter().chain(&subject.image_ids).map(ToString::to_string).collect();
+        let named = named.join(", ");
         let other = |said: String| {
-            Err(Error::new(ErrorKind::OtherImage, format!("{shown} is {said}, not of {}", image.pinned())))
+            let index = if digests.own.is_empty() { ", an index of images" } else { "" };
+            Err(Error::new(
+                ErrorKind::OtherImage,
+                format!("{shown} is {said}, not of {}{index}", image.pinned()),
+            ))
         };
+        let unbound = |why: String| {
+            Err(Error::new(
+                ErrorKind::UnboundReport,
+                format!("{shown} names {why}: nothing shows that it is of {}", image.pinned()),
+            ))
+        };
+        let concern = subject.concerns(&digests);
         if let Some(digest) = self.is_for {
-            return if own.contains(&digest) { Ok(()) } else { other(format!("said to be of {digest}")) };
+            return match concern {
+                _ if !digests.contains(&digest) => other(format!("said to be of {digest}")),
+                Concern::Other => other(format!("said to be of {digest} and names itself {named}")),
+                _ => Ok(()),
+            };
         }
-        match report.subject.concerns(&own) {
+        match concern {
             Concern::Same => Ok(()),
-            Concern::Other => {
-                let named = report.subject.digests.iter().chain(&report.subject.image_ids);
-                let named: Vec<_> = named.map(ToString::to_string).collect();
-                other(format!("of {}", named.join(", ")))
+            Concern::Other => other(format!("of {named}")),
+            Concern::OneOfSeveral => {
+                unbound(format!("{named}, an index and the image of one platform in it, which is not told"))
             }
-            _ => {
-                let names = match report.subject.names.as_slice() {
-                    [] => "no image at all".to_owned(),
-                    names => names.join(", "),
-                };
-                Err(Error::new(
-                    ErrorKind::UnboundReport,
-                    format!(
-                        "{shown} names {names} and no digest: nothing shows that it is of {}",
-                        image.pinned()
-                    ),
-                ))
-            }
+            _ => match subject.names.as_slice() {
+                [] => unbound("no image at all and no digest".to_owned()),
+                names => unbound(format!("{} and no digest", names.join(", "))),
+            },
         }
     }
 
@@ -243,6 +245,26 @@ impl Also {
             Self::Raw => "raw",
         }
     }
+}
+
+/// The digests that a report may name of this image, and those of its siblings.
+async fn digests(image: &mut Image) -> Result<ImageDigests, Error> {
+    let (digest, fetched) = (*image.digest(), image.manifest().await?);
+    let mut digests = ImageDigests::default();
+    match Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)) {
+        Ok(Manifest::Index(_)) => digests.indexes.push(digest),
+        Ok(Manifest::Image(manifest)) => digests.own.extend([digest, manifest.config.digest]),
+        _ => digests.own.push(digest),
+    }
+    for index in image.via() {
+        digests.indexes.push(index.descriptor.digest);
+        if let Ok(Manifest::Index(index)) = Manifest::parse(&index.bytes, Some(&index.descriptor.media_type))
+        {
+            let listed = index.manifests.iter().map(|listed| listed.digest);
+            digests.others.extend(listed.filter(|listed| *listed != digest));
+        }
+    }
+    Ok(digests)
 }
 
 /// What can be attested of a scan: waxseal's own predicate.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use waxseal_core::scan::{ScanStatus, Severity};
-use waxseal_scan::report::Concern;
+use waxseal_scan::report::{Concern, ImageDigests};
 use waxseal_scan::xray::{Document, Parts};
 use waxseal_scan::{Report, ReportFormat};
 use waxseal_testkit::xray::Artifact;
@@ -35,8 +35,13 @@ async fn a_whole_scan_is_complete_and_of_the_image() {
     let report = read(found().violations(30), true).await;
     assert_eq!(report.format, ReportFormat::XrayDocument);
     assert!(report.notes.iter().all(|note| !note.to_string().ends_with("DONE")), "{:?}", report.notes);
-    assert_eq!(report.subject.concerns(&[digest()]), Concern::Same);
-    assert_eq!(report.subject.concerns(&[waxseal_core::Digest::of("other")]), Concern::Other);
+    let of = |digest| {
+        let mut digests = ImageDigests::default();
+        digests.own.push(digest);
+        digests
+    };
+    assert_eq!(report.subject.concerns(&of(digest())), Concern::Same);
+    assert_eq!(report.subject.concerns(&of(waxseal_core::Digest::of("other"))), Concern::Other);
     let scan = report.scan;
     assert!(scan.is_complete());
     assert_eq!((scan.score(), scan.findings.len(), scan.violations.len()), (Severity::High, 1, 30));
