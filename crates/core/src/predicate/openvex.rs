@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
+use crate::json::{self, Names, Path};
 use crate::limits::VEX_STATEMENTS;
 use crate::scan::ScanFinding;
 
@@ -43,17 +44,20 @@ struct Statement {
 #[derive(Clone, Debug)]
 struct Product {
     names: Vec<String>,
-    subcomponents: Vec<String>,
+    /// The parts that are meant: those alone, if any were named, however they were named.
+    subcomponents: Option<Vec<String>>,
 }
 
 impl OpenVex {
     /// Reads a document. Statements without a time have the document's.
     pub(crate) fn parse(predicate: &RawValue) -> Option<Self> {
+        // Rule S7: a reader that folds case would read other statements.
+        json::check(predicate.get().as_bytes(), names).ok()?;
         let wire: Wire = serde_json::from_str(predicate.get()).ok()?;
         if wire.statements.len() > VEX_STATEMENTS {
             return None;
         }
-        let whole = wire.last_updated.or(wire.timestamp);
+        let whole = wire.timestamp;
         let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
         let statements = wire.statements.into_iter().enumerate().map(|(at, statement)| {
             for id in statement.vulnerability.ids() {
@@ -64,8 +68,19 @@ impl OpenVex {
                 ("fixed", _) => VexStatus::Fixed,
                 _ => VexStatus::Counts,
             };
+            let mut products: Vec<_> = statement.products.into_iter().map(WireProduct::read).collect();
+            // In version 0.0 they stand beside the products, and mean each of them.
+            if let Some(parts) = statement.subcomponents {
+                let parts: Vec<_> = parts.into_iter().flat_map(|part| part.read().names).collect();
+                for product in &mut products {
+                    product.subcomponents.get_or_insert_default().extend(parts.iter().cloned());
+                }
+                if products.is_empty() {
+                    products.push(Product { names: Vec::new(), subcomponents: Some(parts) });
+                }
+            }
             Statement {
-                products: statement.products.into_iter().map(WireProduct::read).collect(),
+                products,
                 status,
                 at: time(statement.last_updated.or(statement.timestamp).or_else(|| whole.clone())),
             }
@@ -102,11 +117,35 @@ impl Statement {
         // Without products it is about what the attestation is about (openvex/spec, ATTESTING.md).
         let product = |product: &Product| {
             let hex = image.hex();
-            product.names.iter().any(|name| name.contains(&hex))
-                && (product.subcomponents.is_empty()
-                    || finding.package.purl.as_ref().is_some_and(|purl| product.subcomponents.contains(purl)))
+            (product.names.is_empty() || product.names.iter().any(|name| name.contains(&hex)))
+                && product.subcomponents.as_ref().is_none_or(|parts| {
+                    finding.package.purl.as_ref().is_some_and(|purl| parts.contains(purl))
+                })
         };
         self.products.is_empty() || self.products.iter().any(product)
+    }
+}
+
+/// The levels whose members are read by name.
+fn names(path: Path<'_>) -> Names {
+    match path {
+        [] => Names::Known(&["timestamp", "last_updated", "statements"]),
+        [statements, item] if statements == "statements" && item.is_empty() => Names::Known(&[
+            "vulnerability",
+            "products",
+            "subcomponents",
+            "status",
+            "justification",
+            "timestamp",
+            "last_updated",
+        ]),
+        [_, _, vulnerability] if vulnerability == "vulnerability" => {
+            Names::Known(&["@id", "name", "aliases"])
+        }
+        [_, _, products, ..] if products == "products" || products == "subcomponents" => {
+            Names::Known(&["@id", "identifiers", "hashes", "subcomponents"])
+        }
+        _ => Names::Exact,
     }
 }
 
@@ -117,7 +156,6 @@ fn time(text: Option<String>) -> Option<Timestamp> {
 #[derive(Deserialize)]
 struct Wire {
     timestamp: Option<String>,
-    last_updated: Option<String>,
     #[serde(default)]
     statements: Vec<WireStatement>,
 }
@@ -127,6 +165,7 @@ struct WireStatement {
     vulnerability: WireVulnerability,
     #[serde(default)]
     products: Vec<WireProduct>,
+    subcomponents: Option<Vec<WireProduct>>,
     status: String,
     justification: Option<String>,
     timestamp: Option<String>,
@@ -170,18 +209,19 @@ enum WireProduct {
         identifiers: std::collections::BTreeMap<String, String>,
         #[serde(default)]
         hashes: std::collections::BTreeMap<String, String>,
-        #[serde(default)]
-        subcomponents: Vec<Self>,
+        subcomponents: Option<Vec<Self>>,
     },
 }
 
 impl WireProduct {
     fn read(self) -> Product {
         match self {
-            Self::Id(id) => Product { names: vec![id], subcomponents: Vec::new() },
+            Self::Id(id) => Product { names: vec![id], subcomponents: None },
             Self::Component { id, identifiers, hashes, subcomponents } => Product {
                 names: id.into_iter().chain(identifiers.into_values()).chain(hashes.into_values()).collect(),
-                subcomponents: subcomponents.into_iter().flat_map(|one| one.read().names).collect(),
+                subcomponents: subcomponents
+                    .filter(|parts| !parts.is_empty())
+                    .map(|parts| parts.into_iter().flat_map(|one| one.read().names).collect()),
             },
         }
     }
@@ -230,6 +270,39 @@ mod tests {
             let expected = meant.then(not_affected);
             assert_eq!(about(&statement(vulnerability, &products)), expected, "{vulnerability} {products}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_one_part_is_said_of_no_other() {
+        let hex = Digest::of("image").hex();
+        let said = |more: &str| {
+            about(&format!(
+                r#"{{"vulnerability":"CVE-1","status":"not_affected","justification":"j"{more}}}"#
+            ))
+        };
+        let product = |more: &str| said(&format!(r#","products":[{{"@id":"{hex}"{more}}}]"#));
+        assert_eq!(product(""), Some(not_affected()));
+        assert_eq!(product(r#","subcomponents":[]"#), Some(not_affected()));
+        assert_eq!(product(r#","subcomponents":[{"@id":"pkg:deb/a@1"}]"#), Some(not_affected()));
+        assert_eq!(product(r#","subcomponents":[{"name":"a"}]"#), None, "named so that nobody knows it");
+        // Version 0.0.
+        let old = |part: &str| said(&format!(r#","products":["{hex}"],"subcomponents":["{part}"]"#));
+        assert_eq!(old("pkg:deb/a@1"), Some(not_affected()));
+        assert_eq!(old("pkg:deb/b@1"), None);
+        // A member in another case is read by others.
+        assert_eq!(said(r#","Products":["other"]"#), None);
+        assert_eq!(said(r#","Status":"affected""#), None);
+    }
+
+    #[test]
+    fn a_statement_without_a_time_has_the_one_at_which_the_document_was_made() {
+        let text = r#"{"timestamp":"2026-01-01T00:00:00Z","last_updated":"2026-03-01T00:00:00Z","statements":[
+            {"vulnerability":"CVE-1","status":"not_affected","justification":"j"},
+            {"vulnerability":"CVE-1","status":"affected","timestamp":"2026-02-01T00:00:00Z"}]}"#;
+        let raw = RawValue::from_string(text.to_owned()).unwrap();
+        let finding = ScanFinding::new("CVE-1", Severity::High, Package::default());
+        let document = OpenVex::parse(&raw).unwrap();
+        assert_eq!(document.about(&finding, &Digest::of("image")), Some(&VexStatus::Counts));
     }
 
     #[test]
