@@ -2,7 +2,7 @@
 //!
 //! Everything found becomes a candidate, rejected or not; everything that could not be read is kept as such
 //! (rules L2, L3). Nothing is judged here. Whoever wants the bytes themselves, and no candidates, reads by the same
-//! [`search`], with the same limits.
+//! `search`, with the same limits.
 
 pub(crate) mod search;
 
