@@ -14,12 +14,12 @@ pub(crate) struct ScanRuleArgs {
     /// Most vulnerabilities of a severity, each counted once, as High=3 (repeatable)
     #[arg(long, value_name = "SEVERITY=N", help_heading = "Scan options")]
     pub(crate) max_count: Vec<String>,
-    /// What a severity that the scanner does not know counts as
-    #[arg(long, value_name = "SEVERITY", default_value = "High", help_heading = "Scan options")]
-    pub(crate) unknown_severity_as: String,
-    /// Whose severity counts: scanner, research (the scanner's researchers), cvss3, or max of them
-    #[arg(long, value_name = "SOURCE", default_value = "scanner", help_heading = "Scan options")]
-    pub(crate) severity_source: String,
+    /// What a severity that the scanner does not know counts as (default: High)
+    #[arg(long, value_name = "SEVERITY", help_heading = "Scan options")]
+    pub(crate) unknown_severity_as: Option<String>,
+    /// Whose severity counts: scanner (the default), research (the scanner's researchers), cvss3, or max of them
+    #[arg(long, value_name = "SOURCE", help_heading = "Scan options")]
+    pub(crate) severity_source: Option<String>,
     /// Only vulnerabilities with a fix count
     #[arg(long, help_heading = "Scan options")]
     pub(crate) only_fixable: bool,

@@ -11,7 +11,7 @@ use super::scan_rules::ScanRuleArgs;
 /// Looks at the tag sha256-<hex>.att and at the bundles that refer to the image. The type is compared in what was
 /// signed. Of a scan, a VEX document or a verification summary the newest of each scanner counts, by the time that was
 /// signed in it, and it alone; of every other type any one is enough. The scan options say what a scan must say, and ask for
-/// --max-age too; without any, a scan counts whatever it found. On stdout stand the envelopes that counted, one a
+/// --max-age too; with them, "scan" is every form of one (vuln and in-toto's too); without any, a scan counts whatever it found. On stdout stand the envelopes that counted, one a
 /// line, the same claim once.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]

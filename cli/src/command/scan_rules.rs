@@ -20,11 +20,14 @@ impl ScanRuleArgs {
         let mut rules = ScanRules::new();
         rules.max_severity =
             self.max_severity.as_deref().map(|text| severity("--max-severity", text)).transpose()?;
-        rules.unknown_severity_as = severity("--unknown-severity-as", &self.unknown_severity_as)?;
-        rules.severity_source = SeveritySource::parse(&self.severity_source).ok_or_else(|| {
-            let found = &self.severity_source;
-            Fault::usage(format!("--severity-source {found}: expected scanner, research, cvss3 or max"))
-        })?;
+        if let Some(text) = &self.unknown_severity_as {
+            rules.unknown_severity_as = severity("--unknown-severity-as", text)?;
+        }
+        if let Some(found) = &self.severity_source {
+            rules.severity_source = SeveritySource::parse(found).ok_or_else(|| {
+                Fault::usage(format!("--severity-source {found}: expected scanner, research, cvss3 or max"))
+            })?;
+        }
         for text in &self.max_count {
             let (word, most) = text
                 .split_once('=')
@@ -56,6 +59,12 @@ impl ScanRuleArgs {
             rules.vex = vec![rule];
         }
         rules.grace_period = self.grace.as_deref().map(grace).transpose()?;
+        // Rule Y6: what only says how findings are counted refuses none of them.
+        if !rules.limits_anything() {
+            return Err(Fault::usage("these scan options say how findings are counted, and limit none of them").hint(
+                "say what may stand: --max-severity, --max-count, --deny-id, --max-secrets, licences or --watch",
+            ));
+        }
         Ok(Some(rules))
     }
 
@@ -70,7 +79,7 @@ impl ScanRuleArgs {
             &self.watch,
             &self.vex_justification,
         ];
-        let words = [&self.max_severity, &self.grace];
+        let words = [&self.max_severity, &self.grace, &self.unknown_severity_as, &self.severity_source];
         let switches = [
             self.only_fixable,
             self.only_applicable,

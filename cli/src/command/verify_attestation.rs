@@ -1,6 +1,8 @@
 //! `waxseal verify-attestation`.
 
 use waxseal_core::policy::{AttestationRequirement, Oldest};
+use waxseal_core::scan::SCAN_PREDICATE;
+use waxseal_core::scan::foreign::SCAN_TYPES;
 use waxseal_core::verify::Attestation;
 use waxseal_core::{Policy, PredicateType, Reason, TrustedKey, Verdict, Verified};
 
@@ -26,8 +28,14 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
         as_cosign,
     };
     let policy = |keys: Vec<TrustedKey>, vex: Vec<TrustedKey>| {
-        let mut wanted = requirement(keys, &args.types, args.judging.threshold, args.max_age)?;
-        if let Some(rules) = args.scan.rules(vex)? {
+        let rules = args.scan.rules(vex)?;
+        let mut types = args.types.clone();
+        // Rule N4: a scan is one in whatever form it was signed.
+        if rules.is_some() && types.iter().any(|kind| kind == "scan" || kind == SCAN_PREDICATE) {
+            types.extend(SCAN_TYPES.map(ToOwned::to_owned));
+        }
+        let mut wanted = requirement(keys, &types, args.judging.threshold, args.max_age)?;
+        if let Some(rules) = rules {
             // Rule N5.
             let oldest = match args.max_age {
                 Some(MaxAge::Within(Age(age))) => Oldest::Age(age),
@@ -37,7 +45,7 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
                         .hint("say how old it may be: --max-age 7d, or --max-age unlimited"));
                 }
             };
-            wanted = wanted.scan(rules, oldest).map_err(waxseal::Error::from)?;
+            wanted = wanted.scan(rules, oldest).map_err(|error| Fault::usage(error.to_string()))?;
         }
         Ok(Policy::requiring(narrowed(wanted, &args.judging)?.inherit(args.inherit)))
     };

@@ -244,3 +244,36 @@ fn two_keys_over_one_statement_about_a_blob() {
     verify(&["--bundle", "p521", "--bundle", "p384"]).ends(0).says("Verified OK");
     verify(&["--bundle", "p521", "--bundle", "p521"]).ends(1).says("threshold-not-met");
 }
+
+/// Rules N5 and Y6: what a scan says is worth as much as it is recent, and flags that limit nothing admit everything.
+#[test]
+fn flags_about_scans_that_cannot_be_meant() {
+    let room = Room::new();
+    let [_, public, _] = room.keys("p256");
+    let verify = |more: &[&str]| {
+        let first = ["verify-attestation", "--key", &public, "--type", "scan"];
+        room.run(&[&first, more, &["oci:nothing"]].concat())
+    };
+    verify(&["--max-severity", "High"]).ends(2).says("--max-age unlimited");
+    for counted in [
+        &["--only-fixable"][..],
+        &["--scanner", "Trivy"],
+        &["--severity-source", "max"],
+        &["--ignore", "CVE-1,2099-01-01,why"],
+        &["--grace", "3,published"],
+    ] {
+        verify(&[&["--max-age", "7d"], counted].concat()).ends(2).says("limit none of them");
+        verify(&[&["--max-age", "7d", "--max-severity", "High"], counted].concat()).ends(3);
+    }
+    for (wrong, said) in [
+        (["--max-severity", "Hgih"], "expected Critical"),
+        (["--max-count", "High"], "High=3"),
+        (["--max-count", "Unknown=0"], "unknownSeverityAs"),
+        (["--ignore", "CVE-1"], "ID,DAY,REASON"),
+        (["--ignore", "CVE-1,soon,why"], "2026-12-31"),
+        (["--grace", "3"], "14,published"),
+        (["--severity-source", "guess"], "expected scanner"),
+    ] {
+        verify(&[&["--max-age", "7d", "--max-severity", "High"][..2], &wrong].concat()).ends(2).says(said);
+    }
+}

@@ -105,9 +105,25 @@ fn attest_blob(room: &Room) -> Setting {
     for name in ["a.txt", "sbom.json"] {
         room.write(name, "{}");
     }
-    room.write("s.json", format!(r#"{{"metadata":{{"scanFinishedOn":"{}"}}}}"#, jiff::Timestamp::now()));
+    room.write("s.json", vulnerabilities());
     room.write("build.json", statement(&Digest::of("an archive")));
     Setting { replacements: vec![("2c26b46b...", Digest::of("an archive").hex())], ..setting }
+}
+
+/// cosign's predicate of a scan of a moment ago, with Trivy's report of one package in it.
+fn vulnerabilities() -> String {
+    let now = jiff::Timestamp::now();
+    let found =
+        r#"{"VulnerabilityID":"CVE-2026-0001","PkgName":"a","InstalledVersion":"1","Severity":"LOW"}"#;
+    let results = format!(
+        r#"[{{"Target":"app","Class":"os-pkgs","Type":"debian","Packages":[{{"Name":"a","Version":"1"}}],"Vulnerabilities":[{found}]}}]"#
+    );
+    let report = format!(
+        r#"{{"SchemaVersion":2,"ArtifactName":"app","ArtifactType":"container_image","Results":{results}}}"#
+    );
+    format!(
+        r#"{{"invocation":{{}},"scanner":{{"uri":"pkg:github/aquasecurity/trivy@0.58.0","version":"0.58.0","db":{{}},"result":{report}}},"metadata":{{"scanStartedOn":"{now}","scanFinishedOn":"{now}"}}}}"#
+    )
 }
 
 /// The predicate of a scan of a moment ago in which nothing was found.

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::{
     CUSTOM, CYCLONE_DX, OPEN_VEX, PredicateType, SCAN, SLSA_PROVENANCE_V1, SLSA_PROVENANCE_V02, SPDX, VULN,
 };
+use crate::scan::Scanner;
 
 /// OpenVEX document, under the URI of the version that people write.
 const OPEN_VEX_V02: &str = "https://openvex.dev/ns/v0.2.0";
@@ -36,22 +37,23 @@ type Path = &'static [&'static str];
 pub(crate) struct Claims {
     /// Where the time stands: the first of these that is there.
     time: &'static [Path],
-    /// Where its maker stands: the scanner, the verifier. The first of these that is there.
+    /// Where its maker stands: the verifier. The first of these that is there.
     maker: &'static [Path],
     taken_back: bool,
     scan: bool,
+    /// Whether its maker is the scanner that it names.
+    by_scanner: bool,
 }
 
-const NOTHING: Claims = Claims { time: &[], maker: &[], taken_back: false, scan: false };
+const NOTHING: Claims = Claims { time: &[], maker: &[], taken_back: false, scan: false, by_scanner: false };
 
 impl Claims {
     /// What is known of the predicates of this type.
     pub(crate) fn of(predicate_type: &PredicateType) -> Self {
-        const SCANNER: &[Path] = &[&["scanner", "uri"], &["scanner", "name"]];
         const VERIFIER: &[Path] = &[&["verifier", "id"]];
         let plain = |time| Self { time, ..NOTHING };
-        let newest = |time, maker| Self { time, maker, taken_back: true, scan: false };
-        let scan = |time| Self { time, maker: SCANNER, taken_back: true, scan: true };
+        let newest = |time, maker| Self { time, maker, taken_back: true, ..NOTHING };
+        let scan = |time| Self { time, taken_back: true, scan: true, by_scanner: true, ..NOTHING };
         match predicate_type.as_str() {
             VULN => scan(&[&["metadata", "scanFinishedOn"]]),
             vulns if IN_TOTO_VULNS.contains(&vulns) => scan(&[&["metadata", "scanFinishedOn"]]),
@@ -81,11 +83,10 @@ impl Claims {
         self.scan
     }
 
-    /// The names by which the scanner of a scan goes, in its own words: its name, and its uri without a version.
-    pub(crate) fn scanner_names(self, predicate: Option<&RawValue>) -> Vec<String> {
-        let name = first(&[&["scanner", "name"]], predicate);
-        let uri = Some(self.maker(predicate)).filter(|uri| !uri.is_empty());
-        name.into_iter().chain(uri).collect()
+    /// The scanner of a scan, in its own words: its name and its uri, empty where it does not say them.
+    pub(crate) fn scanner(predicate: Option<&RawValue>) -> Scanner {
+        let text = |path| first(&[path], predicate).unwrap_or_default();
+        Scanner::new(text(&["scanner", "name"]), text(&["scanner", "uri"]))
     }
 
     /// Whether the type has a member for a time.
@@ -103,12 +104,10 @@ impl Claims {
     /// The scanner or verifier by its own word, without its version: an update does not make it another one. Empty
     /// where none is named.
     pub(crate) fn maker(self, predicate: Option<&RawValue>) -> String {
-        let named = first(self.maker, predicate).unwrap_or_default();
-        match named.strip_prefix("pkg:") {
-            // A package URL has version, qualifiers and subpath behind the name.
-            Some(purl) => format!("pkg:{}", purl.split(['@', '?', '#']).next().unwrap_or_default()),
-            None => named,
+        if self.by_scanner {
+            return Self::scanner(predicate).identity();
         }
+        first(self.maker, predicate).unwrap_or_default()
     }
 }
 
@@ -235,8 +234,9 @@ mod tests {
     fn a_scanner_is_the_same_in_another_version() {
         let maker = |text: &str| Claims::of(&"vuln".parse().unwrap()).maker(Some(&raw(text)));
         assert_eq!(maker(r#"{"scanner":{"uri":"pkg:github/a/trivy@0.1?x=y#z"}}"#), "pkg:github/a/trivy");
-        assert_eq!(maker(r#"{"scanner":{"uri":"https://x@y"}}"#), "https://x@y");
-        assert_eq!(maker(r#"{"scanner":{"name":"JFrog Xray"}}"#), "JFrog Xray");
+        assert_eq!(maker(r#"{"scanner":{"uri":"https://x@y"}}"#), "https://x");
+        assert_eq!(maker(r#"{"scanner":{"name":"JFrog Xray"}}"#), "jfrog xray");
+        assert_eq!(maker(r#"{"scanner":{"name":"Snyk","uri":""}}"#), "snyk");
         assert_eq!(maker(r#"{"scanner":{}}"#), "");
         assert_eq!(maker("{}"), "");
     }

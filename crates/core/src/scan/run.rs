@@ -90,4 +90,7 @@ pub struct Coverage {
     /// The scanner's own policies (Xray: watches). An empty list of violations says something only where this is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violations: Option<bool>,
+    /// Versions with a fix. That a finding has none says something only where this is true, or others have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixes: Option<bool>,
 }

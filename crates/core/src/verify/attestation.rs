@@ -22,6 +22,7 @@ use crate::limits::AHEAD_SECONDS;
 use crate::policy::{AttestationRequirement, VexRule, age_words};
 use crate::predicate::openvex::OpenVex;
 use crate::predicate::{Claims, PredicateType};
+use crate::scan::{SCAN_PREDICATE, Scanner};
 use crate::statement::{COSIGN_SIGN, StatementSubject};
 
 /// The content of an attestation that was verified, once for each key that signed it.
@@ -121,7 +122,7 @@ impl<'a> Judge<'a> {
             {
                 unread = true;
             }
-            let (found, refused) = self.select(at, candidate, wanted, &mut left_out);
+            let (found, refused) = self.select(at, candidate, wanted, (&mut left_out, &mut unread));
             selected.extend(found);
             findings.extend(refused);
         }
@@ -211,7 +212,7 @@ impl<'a> Judge<'a> {
         at: usize,
         candidate: &'a Candidate,
         wanted: &'k AttestationRequirement,
-        left_out: &mut bool,
+        (left_out, unread): (&mut bool, &mut bool),
     ) -> (Vec<Selected<'a, 'k>>, Vec<Finding>) {
         let newest = wanted.newest_counts();
         let origin = candidate.origin();
@@ -240,7 +241,20 @@ impl<'a> Judge<'a> {
                 Ok(attested) => {
                     selected.push(Selected { candidate, envelope, attested, signer: Rc::new(signer) });
                 }
-                Err(finding) => findings.push(finding.by(signer.trusted).at(origin.clone())),
+                Err(mut finding) => {
+                    // Rule N3 (docs/adr/0008): what a trusted key signed and nobody can read may be newer than all others.
+                    let malformed =
+                        matches!(finding.reason, Reason::MalformedPayload | Reason::DuplicateMember);
+                    if newest
+                        && malformed
+                        && self.near(origin, wanted)
+                        && self.verifier.key_counts(signer.trusted, self.now).is_ok()
+                    {
+                        *unread = true;
+                        finding.reason = Reason::Unreadable;
+                    }
+                    findings.push(finding.by(signer.trusted).at(origin.clone()));
+                }
             }
         }
         (selected, findings)
@@ -264,7 +278,14 @@ impl<'a> Judge<'a> {
                 .compared(expected.join(" or "), statement.predicate_type));
         };
         let claims = Claims::of(predicate_type);
-        scanner(claims, statement.predicate.as_deref(), wanted)?;
+        let predicate = statement.predicate.as_deref();
+        let scanner = match wanted.scan_rules() {
+            None => None,
+            Some(_) if predicate_type.as_str() == SCAN_PREDICATE => Some(Claims::scanner(predicate)),
+            // Other tools' predicates are read whole: some name their scanner in the report only.
+            Some(_) => self.verifier.read_scan(predicate_type, predicate).ok().map(|scan| scan.scanner),
+        };
+        wanted_scanner(scanner.as_ref(), wanted)?;
         let digests = if wanted.inherits() { &self.about.covered } else { &self.about.own };
         let subjects: Vec<_> =
             statement.subjects_with(digests).map(|(subject, digest)| (subject.clone(), digest)).collect();
@@ -283,9 +304,16 @@ impl<'a> Judge<'a> {
             let found = format!("one beside {}", origin.beside);
             return Err(Finding::new(Reason::NotInherited).compared(expected, found));
         }
+        // Rule N4, and P3: one scanner's word about an index takes nothing back that it said about the image itself.
+        let maker = match &scanner {
+            Some(scanner) => scanner.identity(),
+            None => claims.maker(statement.predicate.as_deref()),
+        };
+        let own = subjects.iter().find(|(_, digest)| self.about.own.contains(&digest));
+        let about = own.or(subjects.first()).map(|(_, digest)| digest.to_string()).unwrap_or_default();
         Ok(Attested {
             finished: claims.finished(statement.predicate.as_deref()),
-            maker: claims.maker(statement.predicate.as_deref()),
+            maker: format!("{maker} of {about}"),
             predicate_type: predicate_type.clone(),
             predicate: statement.predicate,
             subjects,
@@ -431,14 +459,11 @@ impl<'a> Judge<'a> {
 
 /// Rule N4: scans by other scanners than those that the rules name are not judged. A scan that does not say whose it is
 /// may be by one of them.
-fn scanner(
-    claims: Claims,
-    predicate: Option<&RawValue>,
-    wanted: &AttestationRequirement,
-) -> Result<(), Finding> {
+fn wanted_scanner(scanner: Option<&Scanner>, wanted: &AttestationRequirement) -> Result<(), Finding> {
     let named = wanted.scan_rules().map(|rules| rules.scanners.as_slice()).unwrap_or_default();
-    let names = claims.scanner_names(predicate);
-    if named.is_empty() || names.is_empty() || named.iter().any(|rule| scan::is_named(rule, &names)) {
+    let names = scanner.map(|scanner| [scanner.name.clone(), scanner.identity()]).unwrap_or_default();
+    let silent = names.iter().all(String::is_empty);
+    if named.is_empty() || silent || named.iter().any(|rule| scan::is_named(rule, &names)) {
         return Ok(());
     }
     let expected: Vec<_> = named.iter().map(|rule| rule.name.as_str()).collect();

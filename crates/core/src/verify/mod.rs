@@ -227,7 +227,9 @@ fn unchecked(policy: &Policy) -> Vec<&'static str> {
     }
     // A statement with a result says "failed" under the same type and key as one that says "passed" (rule Y6).
     let unread = policy.requirements().iter().any(|requirement| match requirement {
-        Requirement::Attestation(wanted) => wanted.newest_counts() && wanted.scan_rules().is_none(),
+        Requirement::Attestation(wanted) => {
+            wanted.newest_counts() && wanted.scan_rules().is_none_or(|rules| !rules.limits_anything())
+        }
         Requirement::Signature(_) => false,
     });
     if unread {

@@ -83,6 +83,13 @@ impl Report {
         {
             report.notes.push(Note::NothingCounted);
         }
+        // Formats that have a place for versions with a fix.
+        if !matches!(
+            format,
+            ReportFormat::Sarif | ReportFormat::CycloneDx | ReportFormat::Spdx | ReportFormat::OpenVex
+        ) {
+            report.scan.run.coverage.fixes = Some(true);
+        }
         report.scan.check().map_err(ReportError::Scan)?;
         Ok(report)
     }

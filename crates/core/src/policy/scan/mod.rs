@@ -116,6 +116,9 @@ impl ScanRules {
         if self.unknown_severity_as == Severity::Unknown {
             return no("unknownSeverityAs", "unknown is what it stands for");
         }
+        if self.max_count.contains_key(&Severity::Unknown) {
+            return no("maxCount", "what is unknown counts as unknownSeverityAs says: limit that severity");
+        }
         if self.max_count.contains_key(&Severity::None) {
             return no("maxCount", "None is the severity of nothing");
         }

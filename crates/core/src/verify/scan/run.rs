@@ -6,7 +6,7 @@ use super::super::{Finding, Reason};
 use super::version;
 use crate::limits::AHEAD_SECONDS;
 use crate::policy::{ScanRules, ScannerRule, age_words};
-use crate::scan::{Scan, ScanStatus};
+use crate::scan::{Scan, ScanFinding, ScanStatus};
 
 pub(super) fn objections(scan: &Scan, rules: &ScanRules, now: Timestamp) -> Vec<Finding> {
     let all = [
@@ -16,6 +16,7 @@ pub(super) fn objections(scan: &Scan, rules: &ScanRules, now: Timestamp) -> Vec<
         summary(scan),
         database(scan, rules, now),
         applicability(scan, rules),
+        fixes(scan, rules),
     ];
     all.into_iter().flatten().collect()
 }
@@ -25,16 +26,20 @@ pub(in crate::verify) fn is_named(rule: &ScannerRule, names: &[String]) -> bool 
     names.iter().any(|name| name.trim().eq_ignore_ascii_case(rule.name.trim()))
 }
 
-/// The versions of the scanners that the rules name. That another scanner made the scan is no objection: such a scan is
-/// not judged at all (rule N4).
+/// The versions of the scanners that the rules name. A scan by another scanner is not judged at all (rule N4); one that did
+/// not say whose it was before it was read is refused here.
 fn scanner(scan: &Scan, rules: &ScanRules) -> Option<Finding> {
     let names = [scan.scanner.name.clone(), scan.scanner.identity()];
     let named: Vec<_> = rules.scanners.iter().filter(|rule| is_named(rule, &names)).collect();
     let enough = |rule: &&ScannerRule| {
         rule.min_version.as_deref().is_none_or(|wanted| version::at_least(&scan.scanner.version, wanted))
     };
-    if named.is_empty() || named.iter().any(enough) {
+    if rules.scanners.is_empty() || named.iter().any(enough) {
         return None;
+    }
+    if named.is_empty() {
+        let expected: Vec<_> = rules.scanners.iter().map(|rule| rule.name.as_str()).collect();
+        return Some(Finding::new(Reason::OtherScanner).compared(expected.join(" or "), names.join(", ")));
     }
     let wanted: Vec<_> = named
         .iter()
@@ -97,4 +102,11 @@ fn database(scan: &Scan, rules: &ScanRules, now: Timestamp) -> Option<Finding> {
 fn applicability(scan: &Scan, rules: &ScanRules) -> Option<Finding> {
     (rules.only_applicable && scan.run.coverage.applicability != Some(true))
         .then(|| super::not_covered("whether findings apply"))
+}
+
+/// That no finding has a fix says something only where the report would say it.
+fn fixes(scan: &Scan, rules: &ScanRules) -> Option<Finding> {
+    let said = scan.run.coverage.fixes == Some(true) || scan.findings.iter().any(ScanFinding::is_fixable);
+    (rules.only_fixable && !said && !scan.findings.is_empty())
+        .then(|| super::not_covered("versions with a fix"))
 }

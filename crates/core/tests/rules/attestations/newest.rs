@@ -84,7 +84,7 @@ fn n1_what_is_not_selected_blocks_nothing() {
         ("by another key, in a tag", attested(Format::Legacy, &other, &newest)),
         ("about another image", release(&changed(&newest, &image().hex(), &other_image().hex()))),
         ("of another type", release(&changed(&newest, VULN, OPEN_VEX))),
-        ("no statement", release("{}")),
+        ("no statement", attested(Format::Bundle, &other, "{}")),
         ("no envelope", layer_of(b"{}")),
         ("no bundle", Candidate::bundle(Origin::new(EvidenceStore::Referrer, image()), b"{}", 100)),
         ("an image signature", crate::make::signed(Format::Bundle, &key("release"))),

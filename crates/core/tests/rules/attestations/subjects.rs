@@ -3,13 +3,13 @@
 use waxseal_core::candidate::{EvidenceStore, Origin, Unreadable};
 use waxseal_core::digest::Algorithm;
 use waxseal_core::policy::SignedFor;
-use waxseal_core::predicate::CYCLONE_DX;
+use waxseal_core::predicate::{CYCLONE_DX, VULN};
 use waxseal_core::verify::PlatformVerdict;
 use waxseal_core::{Digest, Format, Policy, Reason, Subject, Verifier};
 use waxseal_testkit::rng::now;
 use waxseal_testkit::{BuiltImage, ImageBuilder, IndexBuilder};
 
-use super::make::{about, attested, beside, materials, sbom, wanted};
+use super::make::{about, ago, attested, beside, materials, sbom, scan_predicate, wanted};
 use crate::make::{
     BOTH, Case, REPOSITORY, admitted, annotations, changed, image, key, other_image, pair, refused,
     signed_as, subject, undecided,
@@ -145,6 +145,30 @@ pub(crate) fn p3_an_attestation_about_the_index() {
     };
     refused("nobody looks there", &unread(&sbom()), Reason::NoAttestation);
     undecided("somebody looks there", &unread(&inherited));
+}
+
+/// What a scanner said about the index takes nothing back that it said about the image itself.
+#[test]
+pub(crate) fn p3_a_scan_of_the_index_does_not_supersede_that_of_the_image() {
+    let child_image = amd64();
+    let index = IndexBuilder::new().image(amd64()).build();
+    let child = subject(index.digest()).child(bytes(&index), None, &child_image.digest()).unwrap();
+    let (own, above) = (child_image.digest(), index.digest());
+    let policy = Policy::requiring(
+        wanted("vuln", &["release"]).inherit(true).annotations(annotations(&[("stage", "release")])),
+    );
+    let scan = |digest, seconds, stage: &str| {
+        let predicate = scan_predicate("pkg:generic/scanner", &ago(seconds).to_string());
+        let text = about(digest, VULN, &predicate);
+        let annotation = format!("\"annotations\":{{\"stage\":\"{stage}\"}},\"digest\"");
+        beside(digest, &key("release"), &changed(&text, "\"digest\"", &annotation))
+    };
+    let judge = |older_digest, stage: &str| {
+        Case::new(&policy, [scan(older_digest, 100, stage), scan(above, 10, "release")]).about(child.clone())
+    };
+    pair("the image's own", &judge(own, "release"), &judge(own, "dev"), Reason::AnnotationMismatch);
+    // Of the index itself the newest counts.
+    admitted("the index's own", &judge(above, "dev").verdict());
 }
 
 /// Rule P4: what the signatures of an index vouch for does not depend on what is attested about it.

@@ -124,8 +124,18 @@ pub(crate) fn max_count() {
 #[test]
 pub(crate) fn only_fixable() {
     let wanted = but(|rules| rules.only_fixable = true);
-    let unfixed = with(|scan| scan.findings[0].fixed_versions.clear());
+    let unfixed = with(|scan| {
+        scan.findings[0].fixed_versions.clear();
+        scan.run.coverage.fixes = Some(true);
+    });
     between("a fix", &wanted, &unfixed, &scan(), Reason::SeverityTooHigh);
+    let silent = |said| {
+        with(|scan| {
+            scan.findings[0].fixed_versions.clear();
+            scan.run.coverage.fixes = said;
+        })
+    };
+    between("nobody would say", &wanted, &silent(Some(true)), &silent(None), Reason::NotCovered);
     under("the rule", &unfixed, wanted, but(|_| {}), Reason::SeverityTooHigh);
 }
 
@@ -467,6 +477,7 @@ pub(crate) fn rules_that_mean_nothing() {
         ("scanner", rules(|rules| rules.scanners = vec![waxseal_core::policy::ScannerRule::new(" ")])),
         ("unknown", rules(|rules| rules.unknown_severity_as = Severity::Unknown)),
         ("none", rules(|rules| rules.max_count = [(Severity::None, 1)].into())),
+        ("unknown count", rules(|rules| rules.max_count = [(Severity::Unknown, 0)].into())),
         ("id", rules(|rules| rules.deny_ids = vec![String::new()])),
         ("watch", rules(|rules| rules.watches = vec![String::new()])),
         ("age", rules(|rules| rules.max_db_age = Some(SignedDuration::from_secs(-1)))),

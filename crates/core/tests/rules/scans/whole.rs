@@ -101,6 +101,60 @@ pub(crate) fn n4_each_scanner_must_pass() {
     pair("narrowed", &narrowed("Scanner"), &narrowed("Other"), Reason::SeverityTooHigh);
 }
 
+/// Scanners that say no uri are told apart by their names.
+#[test]
+pub(crate) fn n4_scanners_without_a_uri_are_not_one() {
+    let named = |name: &str, severity, seconds| {
+        with(|scan| {
+            scan.scanner = Scanner::new(name, "");
+            scan.findings = vec![finding("CVE-9", severity)];
+            scan.run.finished_on = Some(ago(seconds));
+        })
+    };
+    let both = |first: &str| {
+        let scans = [named(first, Severity::Critical, 100), named("Docker Scout", Severity::Low, 10)];
+        judged(at_most_high(), &scans)
+    };
+    pair("another name", &both("docker scout"), &both("Snyk Container"), Reason::SeverityTooHigh);
+}
+
+/// A scanner is wanted by its name; another tool's predicate says that in its report only.
+#[test]
+pub(crate) fn n4_a_wanted_scanner_is_found_in_every_form() {
+    let vuln = |word: &str, seconds| {
+        let text = format!(
+            r#"{{"scanner":{{"uri":"pkg:generic/x","result":"{word}"}},"metadata":{{"scanStartedOn":"{0}","scanFinishedOn":"{0}"}}}}"#,
+            ago(seconds)
+        );
+        by("security", &about(image(), VULN, &text))
+    };
+    let wanted = |name: &str| {
+        let types = vec!["vuln".parse().unwrap(), "scan".parse().unwrap()];
+        let rules = rules(|rules| {
+            rules.max_severity = Some(Severity::High);
+            rules.scanners = vec![ScannerRule::new(name)];
+        });
+        let wanted = AttestationRequirement::by(types, vec![trusted("security")]).unwrap();
+        Policy::requiring(wanted.scan(rules, Oldest::Unlimited).unwrap())
+    };
+    let older =
+        || by("security", &statement(&with(|scan| scan.scanner = Scanner::new("X", "pkg:generic/x"))));
+    let case = |word: &str| Case::new(&wanted("X"), [older(), vuln(word, 1)]).reading(&OneWord);
+    pair("its newest", &case("good"), &case("bad"), Reason::SeverityTooHigh);
+    let named = |name: &str| Case::new(&wanted(name), [vuln("good", 1)]).reading(&OneWord);
+    pair("by name", &named("X"), &named("Y"), Reason::OtherScanner);
+}
+
+/// A trusted key signed something about the image that nobody can read: it may be newer.
+#[test]
+pub(crate) fn n3_what_a_trusted_key_signed_and_nobody_reads_is_not_ignored() {
+    let doubled = changed(&statement(&critical(1)), "\"findings\":", "\"findings\":[],\"findings\":");
+    let with_it =
+        |signer: &str| case([by("security", &statement(&good(10))), by(signer, &doubled)]).verdict();
+    admitted("by anybody", &with_it("nobody"));
+    undecided("by the key", &with_it("security"));
+}
+
 #[test]
 pub(crate) fn n4_a_bill_of_materials_is_no_scan() {
     let sbom = about(image(), CYCLONE_DX, r#"{"bomFormat":"CycloneDX","components":[{"name":"a"}]}"#);
