@@ -169,7 +169,7 @@ impl Fetching {
         clock: impl Fn() -> Timestamp,
         watch: Watch<'_>,
     ) -> Result<FetchedReport, Error> {
-        let subject = self.subject(client, xray, location, watch).await?;
+        let mut subject = self.subject(client, xray, location, watch).await?;
         let status = self.scanned(xray, &subject, watch).await?;
         let state = self.accept(&subject, status.state())?;
         watch(Step::Reading("the summary"));
@@ -190,6 +190,9 @@ impl Fetching {
         parts.violations = violations;
         let document = Document::new(xray, parts).to_json()?;
         let report = read(&document)?;
+        if report.scan.run.components.is_none() && subject.image.index().await?.is_some() {
+            return Err(unlooked(&subject.image));
+        }
         Ok(FetchedReport {
             image: subject.image,
             place: subject.place,
@@ -299,6 +302,18 @@ impl Fetching {
             ),
         ))
     }
+}
+
+/// An index has no packages of its own: where Xray shows none of its images' either, an empty list says nothing.
+fn unlooked(image: &Image) -> Error {
+    Error::new(
+        ErrorKind::Xray(XrayKind::NotScanned),
+        format!(
+            "{}: it is an index, and Xray shows no component that it has looked at in it: ask about one of its images \
+             (--platform, as linux/amd64)",
+            image.pinned()
+        ),
+    )
 }
 
 /// What the document says. What cannot be read by whoever gets it is no result.

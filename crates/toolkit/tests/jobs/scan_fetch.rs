@@ -309,9 +309,15 @@ async fn of_an_index_one_platform_is_asked_about() {
     job.platform = Some("linux/arm64".parse().unwrap());
     let fetched = job.report(&client(), &site.xray(), &name, now, &|_| ()).await.unwrap();
     assert_eq!((fetched.image.digest(), fetched.place.path()), (&child, path.as_str()));
-    // The index can be scanned as what it is.
-    site.xray.add(Artifact::new("docker-local", "multi/1.0/list.manifest.json", &digest));
+    // An index that is listed and of which nothing is shown was not looked into.
+    let list = Artifact::new("docker-local", "multi/1.0/list.manifest.json", &digest);
+    site.xray.add(list.clone());
     job.platform = None;
+    let empty = job.report(&client(), &site.xray(), &name, now, &|_| ()).await.unwrap_err();
+    assert_eq!(empty.kind(), ErrorKind::Xray(Xray::NotScanned));
+    assert!(empty.to_string().contains("--platform"), "{empty}");
+    // The index can be scanned as what it is.
+    site.xray.add(list.license("MIT"));
     let fetched = job.report(&client(), &site.xray(), &name, now, &|_| ()).await.unwrap();
     assert_eq!(fetched.image.digest(), &digest);
 }

@@ -14,7 +14,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let format = ReportFormat::XrayDocument;
     let document =
         Document::parse(bytes).map_err(|error| ReportError::Shape { format, why: error.to_string() })?;
-    let mut report = summary::read(document.summary.answer.get().as_bytes())?;
+    let mut report = summary::read_answer(document.summary.answer.get().as_bytes())?;
     report.format = format;
     report.scan.scanner.version = document.xray.version;
     host(&document.xray.url).clone_into(&mut report.scan.scanner.instance);

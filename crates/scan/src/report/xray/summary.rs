@@ -1,8 +1,9 @@
 //! The artifact summary, v1 and v2 (`POST /xray/api/v1/summary/artifact`).
 //!
-//! An artifact that is listed is one that Xray has indexed: it is counted as a component. One that Xray does not know
-//! stands under `errors`, or nowhere. Whether the scan is finished the summary does not say: whoever asks for it asks
-//! for the status first.
+//! An artifact that is listed is one that Xray has indexed. One that Xray does not know stands under `errors`, or
+//! nowhere. Whether the scan is finished the summary does not say: whoever asks for it asks for the status first. Alone
+//! it is taken at its word, with a note; in the document of a fetched report ([`super::document`]), an image is not a
+//! component of itself, and a summary that lists nothing shows nothing.
 
 use std::collections::BTreeSet;
 
@@ -126,7 +127,19 @@ struct XrayLicense {
     components: Vec<String>,
 }
 
+/// Reads a summary that stands alone. The artifact that it lists is what was looked at, where nothing else is shown.
 pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
+    let mut report = read_answer(bytes)?;
+    if report.scan.run.status == ScanStatus::Complete {
+        report.scan.run.components = report.scan.run.components.or(Some(1));
+        report.notes.push(Note::NoStatus);
+    }
+    Ok(report)
+}
+
+/// Reads the summary of an image. The artifact itself is no component that was looked at: Xray lists it before and
+/// without a scan, and an index too.
+pub(super) fn read_answer(bytes: &[u8]) -> Result<Report, ReportError> {
     let wire: Summary = parse(ReportFormat::XraySummary, bytes)?;
     let mut report = Report::new(ReportFormat::XraySummary, scan());
     report.scan.run.status = ScanStatus::Complete;
@@ -139,7 +152,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
         let text = format!("{}: {}", failure.identifier, failure.error);
         report.not_complete(ScanStatus::Failed, Note::ScannerError(text));
     }
-    let mut components = BTreeSet::new();
+    let (mut components, mut own) = (BTreeSet::new(), BTreeSet::from([String::new()]));
     for artifact in wire.artifacts {
         let general = artifact.general;
         if [&general.component_id, &general.name, &general.sha256].iter().all(|name| name.is_empty()) {
@@ -147,7 +160,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
         }
         report.subject.name(if general.name.is_empty() { &general.component_id } else { &general.name });
         report.subject.digest(&general.sha256);
-        components.insert(general.component_id);
+        own.extend([general.component_id, general.name]);
         for issue in artifact.issues {
             components.extend(issue.components.iter().map(|component| component.component_id.clone()));
             add(&mut report, issue)?;
@@ -160,8 +173,7 @@ pub(in crate::report) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
             report.scan.licenses.push(license);
         }
     }
-    components.remove("");
-    report.scan.run.components = counted(components.len());
+    report.scan.run.components = counted(components.difference(&own).count());
     Ok(report)
 }
 

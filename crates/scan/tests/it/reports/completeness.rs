@@ -19,6 +19,15 @@ fn a_clean_image_scores_none() {
     }
 }
 
+/// A summary is taken at its word, and says nothing of the end of the scan.
+#[test]
+fn a_summary_alone_has_no_status() {
+    for name in ["xray/summary-artifact-none.json", "xray/summary-artifact-many.json"] {
+        let report = read(name);
+        assert!(report.scan.is_complete() && codes(&report).contains(&"no-status"), "{name}");
+    }
+}
+
 #[test]
 fn what_was_not_scanned_is_never_clean() {
     for (name, status) in [
@@ -360,7 +369,8 @@ fn the_document_of_a_fetch_is_clean_only_with_a_finished_status() {
             r#"{{"schema":"waxseal/xray-report/v1","image":{{"name":"registry.example.com/app","tag":"1","digest":"{digest}"}},
             "xray":{{"url":"https://jfrog.example.com:8443/xray","version":"3.111.2"}},"artifact":null,"project":null,
             "readOn":"2026-11-02T09:00:00Z","status":{status},
-            "summary":{{"version":2,"answer":{{"artifacts":[{{"general":{{"component_id":"docker://app:1","sha256":"{}"}},"issues":[]}}]}}}},
+            "summary":{{"version":2,"answer":{{"artifacts":[{{"general":{{"component_id":"docker://app:1","sha256":"{}"}},"issues":[],
+            "licenses":[{{"name":"MIT","components":["deb://a:1"]}}]}}]}}}},
             "violations":{{"total":{total},"entries":[{entries}]}}}}"#,
             digest.hex()
         )

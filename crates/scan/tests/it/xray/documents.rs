@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use waxseal_core::scan::{ScanStatus, Severity};
 use waxseal_scan::report::{Concern, ImageDigests};
 use waxseal_scan::xray::{Document, Parts};
-use waxseal_scan::{Report, ReportFormat};
+use waxseal_scan::{Note, Report, ReportFormat};
 use waxseal_testkit::xray::Artifact;
 
 use super::{artifact, client, digest, place, server};
@@ -64,6 +64,16 @@ async fn a_scan_that_did_not_come_to_its_end_is_not_complete() {
         assert!(report.scan.score() > Severity::None);
     }
     assert!(read(artifact().license("MIT").sca("DONE"), false).await.scan.is_complete());
+}
+
+/// Xray lists an image before it has looked into it, and an index: neither is a component of itself.
+#[tokio::test]
+async fn an_image_of_which_nothing_is_shown_is_not_clean() {
+    let empty = read(artifact(), false).await;
+    assert_eq!((empty.scan.score(), empty.scan.run.components), (Severity::Unknown, None));
+    assert!(empty.notes.contains(&Note::NothingCounted) && !empty.notes.contains(&Note::NoStatus));
+    let shown = read(artifact().license("MIT"), false).await;
+    assert_eq!((shown.scan.score(), shown.scan.run.components), (Severity::None, Some(1)));
 }
 
 #[tokio::test]
