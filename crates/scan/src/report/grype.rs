@@ -126,6 +126,8 @@ struct Rule {
     #[serde(default, deserialize_with = "text")]
     vulnerability: String,
     #[serde(default, deserialize_with = "text")]
+    namespace: String,
+    #[serde(default, deserialize_with = "text")]
     fix_state: String,
     #[serde(default, deserialize_with = "text")]
     vex_status: String,
@@ -142,7 +144,25 @@ struct RulePackage {
     name: String,
     #[serde(default, deserialize_with = "text")]
     upstream_name: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    kind: String,
+    #[serde(default, deserialize_with = "text")]
+    version: String,
+    #[serde(default, deserialize_with = "text")]
+    language: String,
+    #[serde(default, deserialize_with = "text")]
+    location: String,
 }
+
+/// The rules that Grype has built in (`ignoreLinuxKernelHeaders`), as package, its source, and type: the second one is
+/// that of older versions.
+const KERNEL_HEADERS: [(&str, &str, &str); 5] = [
+    ("kernel-headers", "kernel", "rpm"),
+    ("linux-headers-.*", "linux", "deb"),
+    ("linux(-.*)?-headers-.*", "linux.*", "deb"),
+    ("linux-libc-dev", "linux", "deb"),
+    ("linux-kbuild-.*", "linux.*", "deb"),
+];
 
 #[derive(Default, Deserialize)]
 struct Source {
@@ -312,13 +332,17 @@ fn filters(report: &mut Report, configuration: &Configuration, nothing_listed: b
 }
 
 impl Rule {
-    /// Grype's own rule: the headers of a kernel do not have the kernel's vulnerabilities.
+    /// One of Grype's own rules: the headers of a kernel do not have the kernel's vulnerabilities. Any other rule, be
+    /// it about such packages too, is one that somebody wrote.
     fn is_about_kernel_headers(&self) -> bool {
-        self.vulnerability.is_empty()
-            && self.fix_state.is_empty()
-            && self.vex_status.is_empty()
+        let package = &self.package;
+        let others = [&self.vulnerability, &self.namespace, &self.fix_state, &self.vex_status]
+            .into_iter()
+            .chain([&package.version, &package.language, &package.location]);
+        let names = (package.name.as_str(), package.upstream_name.as_str(), package.kind.as_str());
+        others.into_iter().all(String::is_empty)
             && self.match_type == "exact-indirect-match"
-            && (self.package.name.contains("headers") || self.package.upstream_name.contains("linux"))
+            && KERNEL_HEADERS.contains(&names)
     }
 }
 

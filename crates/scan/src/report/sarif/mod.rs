@@ -87,9 +87,25 @@ struct RuleProperties {
     #[serde(rename = "security-severity", default, deserialize_with = "text")]
     security_severity: String,
     #[serde(default, deserialize_with = "list")]
+    tags: Vec<String>,
+    #[serde(default, deserialize_with = "list")]
     purls: Vec<String>,
     #[serde(rename = "impactPaths", default, deserialize_with = "list")]
     impact_paths: Vec<Vec<Step>>,
+}
+
+impl RuleProperties {
+    /// The worst severity among the tags, written as Trivy writes it: the one that it chose among its sources.
+    fn tagged(&self) -> Option<Severity> {
+        let known = [
+            ("CRITICAL", Severity::Critical),
+            ("HIGH", Severity::High),
+            ("MEDIUM", Severity::Medium),
+            ("LOW", Severity::Low),
+        ];
+        let found = known.into_iter().find(|(word, _)| self.tags.iter().any(|tag| tag == word));
+        found.map(|(_, severity)| severity)
+    }
 }
 
 #[derive(Deserialize)]

@@ -142,17 +142,20 @@ impl Finding<'_> {
 
     pub(super) fn severity(&self) -> Severity {
         let told = [&self.found.properties.security_severity, &self.rule.properties.security_severity];
-        let score = told.into_iter().find_map(|text| CvssScore::parse(text)).map(CvssScore::severity);
+        let score = told.into_iter().filter_map(|text| CvssScore::parse(text)).map(CvssScore::severity).max();
         let level = [&self.found.level, &self.rule.default_configuration.level];
         let level = level.into_iter().find(|level| !level.is_empty()).map_or("", String::as_str);
-        match (score, level) {
+        match (score.filter(|score| *score != Severity::None), self.rule.properties.tagged(), level) {
+            // A score of one vendor beside the severity that the scanner chose: the worse of the two.
+            (Some(score), tagged, _) => tagged.map_or(score, |tagged| tagged.max(score)),
+            (None, Some(tagged), _) => tagged,
+            // Trivy writes 0.0 where a vulnerability has no score of CVSS 3, so the level tells.
+            (None, None, "error") => Severity::Critical,
+            (None, None, "warning") => Severity::Medium,
             // JFrog writes 0.0 for what it calls informational and for what nobody rated.
-            (Some(Severity::None) | None, "info") => Severity::Information,
-            (Some(Severity::None), _) => Severity::Unknown,
-            (Some(severity), _) => severity,
-            (None, "error") => Severity::Critical,
-            (None, "warning") => Severity::Medium,
-            (None, "note") => Severity::Low,
+            (None, None, "info") => Severity::Information,
+            _ if score.is_some() => Severity::Unknown,
+            (None, None, "note") => Severity::Low,
             _ => Severity::Unknown,
         }
     }

@@ -269,8 +269,73 @@ fn what_a_scanner_put_aside_is_counted() {
     let report = Report::read(ignored(r#"{"fix-state":"not-fixed"}"#).as_bytes(), None).unwrap();
     assert_eq!(report.scan.findings.len(), 1);
     assert!(report.scan.is_complete());
-    let headers = r#"{"match-type":"exact-indirect-match","package":{"name":"kernel-headers"}}"#;
-    assert!(Report::read(ignored(headers).as_bytes(), None).unwrap().scan.findings.is_empty());
+}
+
+/// Only Grype's own rules put something aside without a word: a rule that differs in one member is somebody's.
+#[test]
+fn only_the_rules_of_grype_itself_are_believed() {
+    let found = |rule: &str| {
+        let text = format!(
+            r#"{{"matches":[],"ignoredMatches":[{{"vulnerability":{{"id":"CVE-1","severity":"High"}},
+            "artifact":{{"name":"a","version":"1"}},"appliedIgnoreRules":[{rule}]}}],"descriptor":{{"name":"grype"}}}}"#
+        );
+        Report::read(text.as_bytes(), None).unwrap().scan.findings.len()
+    };
+    let rule = |name: &str, upstream: &str, kind: &str, more: &str| {
+        format!(
+            r#"{{"match-type":"exact-indirect-match","package":{{"name":"{name}","upstream-name":"{upstream}","type":"{kind}"{more}}}}}"#
+        )
+    };
+    for (name, upstream, kind) in [
+        ("kernel-headers", "kernel", "rpm"),
+        ("linux-headers-.*", "linux", "deb"),
+        ("linux(-.*)?-headers-.*", "linux.*", "deb"),
+        ("linux-libc-dev", "linux", "deb"),
+        ("linux-kbuild-.*", "linux.*", "deb"),
+    ] {
+        assert_eq!(found(&rule(name, upstream, kind, "")), 0, "{name}");
+        for other in [
+            rule(&format!("{name}x"), upstream, kind, ""),
+            rule(name, "", kind, ""),
+            rule(name, upstream, "", ""),
+            rule(name, upstream, kind, r#","version":"1""#),
+            rule(name, upstream, kind, "").replace("exact-indirect", "exact-direct"),
+            rule(name, upstream, kind, "").replacen('{', r#"{"namespace":"a","#, 1),
+        ] {
+            assert_eq!(found(&other), 1, "{other}");
+        }
+    }
+    assert_eq!(found(&rule(".*headers.*|.*", "", "", "")), 1);
+    assert_eq!(found(&rule(".*", ".*linux.*|.*", "", "")), 1);
+}
+
+/// The worse of what a rule and its result say; the level where nobody scored.
+#[test]
+fn a_score_of_zero_in_sarif_is_no_low_severity() {
+    for (level, result, rule, tags, severity) in [
+        ("error", "", "0.0", "", Severity::Critical),
+        ("error", "", "0.0", r#""CRITICAL""#, Severity::Critical),
+        ("error", "", "0.0", r#""vulnerability","HIGH""#, Severity::High),
+        ("warning", "", "0.0", "", Severity::Medium),
+        ("note", "", "0.0", "", Severity::Unknown),
+        ("none", "", "0.0", "", Severity::Unknown),
+        ("error", "0.0", "9.8", "", Severity::Critical),
+        ("error", "3.0", "9.8", "", Severity::Critical),
+        ("error", "9.8", "3.0", "", Severity::Critical),
+        ("warning", "", "5.0", r#""HIGH""#, Severity::High),
+        ("error", "", "9.8", r#""LOW""#, Severity::Critical),
+        ("warning", "", "5.0", "", Severity::Medium),
+        ("note", "", "", "", Severity::Low),
+        ("info", "", "0.0", "", Severity::Information),
+    ] {
+        let text = format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"Trivy","rules":[{{"id":"CVE-2026-1",
+            "properties":{{"security-severity":"{rule}","tags":[{tags}]}}}}]}}}},"results":[{{"ruleId":"CVE-2026-1",
+            "level":"{level}","message":{{"text":"Package: a"}},"properties":{{"security-severity":"{result}"}}}}]}}]}}"#
+        );
+        let report = Report::read(text.as_bytes(), None).unwrap();
+        assert_eq!(report.scan.findings[0].severity(), severity, "{level} {result} {rule} {tags}");
+    }
 }
 
 #[test]
