@@ -116,11 +116,9 @@ impl Report {
     fn hold_violations_against_findings(&mut self) {
         let violations =
             self.scan.violations.iter().filter(|violation| violation.kind == ViolationKind::Security);
-        let named = violations
-            .map(|violation| violation.id.as_str())
-            .filter(|id| !id.is_empty() && !id.starts_with("EXP-"));
-        let mut named = named.peekable();
-        if named.peek().is_none() || !self.scan.is_complete() {
+        let mut named =
+            violations.map(|violation| violation.id.as_str()).filter(|id| !id.starts_with("EXP-"));
+        if !self.scan.is_complete() {
             return;
         }
         let findings = self.scan.findings.iter();
@@ -128,7 +126,10 @@ impl Report {
             .flat_map(|found| [&found.id].into_iter().chain(&found.aliases))
             .map(String::as_str)
             .collect();
-        let missing = named.find(|id| !ids.contains(id)).map(ToOwned::to_owned);
+        let missing = named.find(|id| id.is_empty() || !ids.contains(id));
+        // What has no name cannot be held against anything, so nothing shows that it is listed.
+        let missing =
+            missing.map(|id| if id.is_empty() { "a vulnerability without an id" } else { id }.to_owned());
         if let Some(id) = missing {
             self.not_complete(ScanStatus::Partial, Note::ViolationNotListed(id));
         }

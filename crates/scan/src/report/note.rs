@@ -32,6 +32,8 @@ pub enum Note {
     NothingCounted,
     /// The report does not show that vulnerabilities were looked for.
     NoVulnerabilityScan,
+    /// Packages are listed and not one vulnerability, which is what a run that did not look for any writes too.
+    NoVulnerabilityListed,
     /// The report lists violations of policies, not what was found.
     ViolationsOnly,
     /// A violation is about a vulnerability that the report does not list.
@@ -63,6 +65,7 @@ impl Note {
             Self::NotKnownToScanner => "not-known-to-scanner",
             Self::NothingCounted => "nothing-counted",
             Self::NoVulnerabilityScan => "no-vulnerability-scan",
+            Self::NoVulnerabilityListed => "no-vulnerability-listed",
             Self::ViolationsOnly => "violations-only",
             Self::ViolationNotListed(_) => "violation-not-listed",
             Self::EndOfLife(_) => "end-of-life",
@@ -90,6 +93,9 @@ impl fmt::Display for Note {
             Self::NoVulnerabilityScan => {
                 f.write_str("the report does not show that vulnerabilities were looked for")
             }
+            Self::NoVulnerabilityListed => f.write_str(
+                "packages are listed and no vulnerability: a run that did not look for any (--scanners) writes the same",
+            ),
             Self::ViolationsOnly => {
                 f.write_str("the report lists violations of the scanner's policies, not all vulnerabilities")
             }

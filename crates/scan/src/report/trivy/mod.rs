@@ -2,7 +2,8 @@
 //!
 //! The report does not say which scanners were switched on: results of packages show that vulnerabilities were looked
 //! for, unless licences are the only thing found. It does not say either which findings `--severity` or an ignore file
-//! left out. Those that it put aside and lists (`ExperimentalModifiedFindings`) are counted.
+//! left out. Packages without a single vulnerability (`--scanners secret --list-all-pkgs`) look like a clean image: a note
+//! says so. Those that it put aside and lists (`ExperimentalModifiedFindings`) are counted.
 
 pub(super) mod operator;
 
@@ -183,7 +184,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     let mut components: u64 = 0;
     let (mut misconfigurations, mut put_aside, mut secrets) = (0_u64, 0_u64, None);
     let mut licenses: BTreeMap<String, u64> = BTreeMap::new();
-    let mut of_packages = false;
+    let (mut of_packages, mut lists_packages) = (false, false);
     for target in wire.results {
         let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
         if matches!(target.class.as_str(), "os-pkgs" | "lang-pkgs") || !target.vulnerabilities.is_empty() {
@@ -192,6 +193,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
             let listed = count(target.packages.len()).max(1);
             components = components.saturating_add(listed);
         }
+        lists_packages |= !target.packages.is_empty();
         if target.class == "secret" {
             let known: u64 = secrets.unwrap_or(0);
             secrets = Some(known.saturating_add(count(target.secrets.len())));
@@ -226,6 +228,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Report, ReportError> {
     coverage.vulnerabilities = of_packages && (!report.scan.findings.is_empty() || licenses.is_empty());
     if !coverage.vulnerabilities {
         report.notes.push(Note::NoVulnerabilityScan);
+    } else if lists_packages && report.scan.findings.is_empty() {
+        report.notes.push(Note::NoVulnerabilityListed);
     }
     report.scan.licenses = licenses.into_iter().map(|(id, packages)| License::new(id, packages)).collect();
     report.scan.run.components = Some(components);

@@ -24,6 +24,8 @@ struct Graph {
     package_type: String,
     #[serde(default, deserialize_with = "text")]
     status: String,
+    #[serde(default, deserialize_with = "text")]
+    top_vuln_severity: String,
     vulnerabilities: Option<Vulnerabilities>,
     #[serde(default, deserialize_with = "list")]
     violations: Vec<GraphViolation>,
@@ -161,6 +163,7 @@ fn read_all(format: ReportFormat, graphs: Vec<Graph>) -> Result<Report, ReportEr
             report.subject.name(&format!("{}{colon}{}", image.name, image.version));
         }
         status(&mut report, &graph.status);
+        graph.hold_top_against_list(&mut report);
         if let Some(Vulnerabilities(vulnerabilities)) = graph.vulnerabilities {
             report.scan.run.coverage.vulnerabilities = true;
             for vulnerability in vulnerabilities {
@@ -194,6 +197,28 @@ fn read_all(format: ReportFormat, graphs: Vec<Graph>) -> Result<Report, ReportEr
     }
     report.scan.run.components = counted(components.len());
     Ok(report)
+}
+
+impl Graph {
+    /// Xray's own word for the worst vulnerability: a list with nothing as bad is not whole.
+    fn hold_top_against_list(&self, report: &mut Report) {
+        let Some(Vulnerabilities(listed)) = &self.vulnerabilities else { return };
+        let top = Severity::parse(&self.top_vuln_severity);
+        let words = listed.iter().map(|found| (&found.severity, &found.extended_information));
+        let words =
+            words.chain(self.violations.iter().map(|found| (&found.severity, &found.extended_information)));
+        let worst = words
+            .flat_map(|(severity, extended)| [severity, &extended.jfrog_research_severity])
+            .filter(|word| !word.trim().is_empty())
+            .map(|word| Severity::parse(word))
+            .max();
+        if top != Severity::Unknown && worst.is_none_or(|worst| worst < top) {
+            let stated = format!("that the worst is {}", top.as_str());
+            let found = worst.map_or("none", Severity::as_str);
+            let found = format!("none worse than {found}");
+            report.not_complete(ScanStatus::Partial, Note::FiguresDiffer { stated, found });
+        }
+    }
 }
 
 /// Reads the status of a scan graph or a build scan.
@@ -263,6 +288,9 @@ impl GraphViolation {
         let kind = ViolationKind::parse(&self.kind);
         let id = if kind == ViolationKind::License && !self.license_key.is_empty() {
             self.license_key
+        } else if kind == ViolationKind::Security && self.issue_id.is_empty() {
+            let named = self.cves.iter().map(|cve| &cve.cve).find(|id| !id.is_empty());
+            named.cloned().unwrap_or_default()
         } else {
             self.issue_id.clone()
         };

@@ -19,6 +19,54 @@ fn a_clean_image_scores_none() {
     }
 }
 
+/// Trivy lists packages whether it looked for vulnerabilities or not: a clean report and none look alike, and say so.
+#[test]
+fn packages_without_a_vulnerability_are_remarked_on() {
+    let text = r#"{"SchemaVersion":2,"ArtifactName":"a","Results":[{"Class":"os-pkgs","Type":"alpine",
+        "Packages":[{"Name":"musl"}]VULNERABILITIES}]}"#;
+    let read = |list: &str| Report::read(text.replace("VULNERABILITIES", list).as_bytes(), None).unwrap();
+    let clean = read("");
+    assert_eq!(clean.scan.score(), Severity::None);
+    assert!(clean.notes.contains(&Note::NoVulnerabilityListed));
+    let found =
+        read(r#","Vulnerabilities":[{"VulnerabilityID":"CVE-2026-1","PkgName":"musl","Severity":"LOW"}]"#);
+    assert!(!found.notes.contains(&Note::NoVulnerabilityListed));
+    let secrets = clean.called_with("trivy image", &["--scanners=secret".to_owned()]);
+    assert_eq!(secrets.scan.score(), Severity::Unknown);
+}
+
+/// A violation about a vulnerability that has no id, or that is not listed, and a worst severity that is not listed.
+#[test]
+fn a_graph_whose_list_is_not_whole_is_partial() {
+    let graph = |id: &str, cve: &str, top: &str| {
+        let text = format!(
+            r#"[{{"scan_id":"1","status":"completed","top_vuln_severity":"{top}","vulnerabilities":[{{"issue_id":"XRAY-1",
+            "severity":"Medium","cves":[{{"cve":"CVE-2026-1"}}],"components":{{"deb://a:1":{{}}}}}}],
+            "violations":[{{"type":"security","severity":"Medium","issue_id":"{id}","cves":[{{"cve":"{cve}"}}]}}]}}]"#
+        );
+        Report::read(text.as_bytes(), None).unwrap()
+    };
+    for (id, cve, top, code) in [
+        ("XRAY-1", "", "", None),
+        ("XRAY-1", "", "Medium", None),
+        ("XRAY-1", "", "Low", None),
+        ("", "CVE-2026-1", "Medium", None),
+        ("", "CVE-2026-2", "Medium", Some("violation-not-listed")),
+        ("", "", "Medium", Some("violation-not-listed")),
+        ("XRAY-2", "", "Medium", Some("violation-not-listed")),
+        ("XRAY-1", "", "High", Some("figures-differ")),
+    ] {
+        let report = graph(id, cve, top);
+        let status = if code.is_some() { ScanStatus::Partial } else { ScanStatus::Complete };
+        assert_eq!(report.scan.run.status, status, "{id} {cve} {top}");
+        assert!(
+            code.is_none_or(|code| codes(&report).contains(&code)),
+            "{id} {cve} {top}: {:?}",
+            report.notes
+        );
+    }
+}
+
 /// A summary is taken at its word, and says nothing of the end of the scan.
 #[test]
 fn a_summary_alone_has_no_status() {
