@@ -30,7 +30,7 @@ pub(crate) struct AttestArgs {
     /// Format of the attestation
     #[arg(long, value_enum, default_value_t, env = "WAXSEAL_FORMAT")]
     pub(crate) format: FormatArg,
-    /// Take away what the same key has attested before of the same type; what others have signed stays
+    /// Take away what the same key has attested before of the same type (a scan: by the same scanner)
     #[arg(long)]
     pub(crate) replace: bool,
     /// Attest every image of an index too, nested indexes included

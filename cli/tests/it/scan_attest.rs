@@ -248,6 +248,33 @@ fn other_tools_get_the_scan_in_their_form() {
 }
 
 #[test]
+fn replace_leaves_what_another_scanner_found() {
+    let scene = Scene::new();
+    let count =
+        |kind: &str| scene.statements().iter().filter(|statement| statement["predicateType"] == kind).count();
+    let raw = "https://cosign.sigstore.dev/attestation/v1";
+    scene.attest(&["--also", "raw"]).ends(0);
+    assert_eq!((count(OWN), count(raw)), (1, 1));
+    // A clean scan by another scanner, with the same key.
+    let grype = json!({
+        "matches": [], "source": { "type": "image", "target": {
+            "userInput": "app", "manifestDigest": scene.digest().to_string(), "repoDigests": [], "tags": [],
+        } },
+        "distro": { "name": "debian", "version": "12" },
+        "descriptor": { "name": "grype", "version": "0.90.0", "timestamp": FINISHED },
+    });
+    scene.write(&grype);
+    scene.attest(&["--replace", "--also", "raw"]).ends(0);
+    assert_eq!((count(OWN), count(raw)), (2, 2));
+    // Its own of yesterday goes.
+    let mut newer = grype.clone();
+    newer["descriptor"]["timestamp"] = "2025-03-02T12:00:00Z".into();
+    scene.write(&newer);
+    scene.attest(&["--replace"]).ends(0).says("in the place of an earlier one");
+    assert_eq!((count(OWN), count(raw)), (2, 2));
+}
+
+#[test]
 fn a_report_that_is_none_is_not_attested() {
     let scene = Scene::new();
     for (file, code) in [

@@ -60,7 +60,7 @@ pub(crate) struct ScanAttestArgs {
     /// Attest it in this form too (repeatable)
     #[arg(long, value_name = "FORM", value_enum, value_delimiter = ',')]
     pub(crate) also: Vec<AlsoArg>,
-    /// Take away what the same key has attested before of the same types; what others have signed stays
+    /// Take away what the same key has attested before of the same scanner in the same forms; --also raw takes away nothing
     #[arg(long)]
     pub(crate) replace: bool,
     /// Of an index: attest this platform's image, and not the index itself

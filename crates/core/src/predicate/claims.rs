@@ -109,6 +109,16 @@ impl Claims {
         }
         first(self.maker, predicate).unwrap_or_default()
     }
+
+    /// As [`Claims::maker`]; none where a maker stands there that cannot be read.
+    pub(crate) fn readable_maker(self, predicate: Option<&RawValue>) -> Option<String> {
+        const SCANNER: &[Path] = &[&["scanner", "uri"], &["scanner", "name"]];
+        let paths = if self.by_scanner { SCANNER } else { self.maker };
+        for stands in paths.iter().filter_map(|path| at(path, predicate?).transpose()) {
+            serde_json::from_str::<String>(stands.ok()?.get()).ok()?;
+        }
+        Some(self.maker(predicate))
+    }
 }
 
 /// The text at the first of these paths where anything stands.

@@ -7,7 +7,7 @@ use crate::candidate::{Candidate, Evidence, Origin, Signed};
 use crate::digest::Digest;
 use crate::key::{PublicKey, Scheme};
 use crate::media_type::IN_TOTO;
-use crate::predicate::PredicateType;
+use crate::predicate::{Claims, PredicateType};
 use crate::statement::Statement;
 
 /// A statement that stands beside an image and that the key has signed.
@@ -19,9 +19,37 @@ pub struct StandingStatement {
     /// The statement, as it was signed.
     pub payload: Vec<u8>,
     predicate_type: String,
+    succession: Option<Succession>,
+}
+
+/// In which row of statements one stands, where a later one takes the place of an earlier: those of one predicate type
+/// and, where the type has a member for it, of one scanner or verifier, without its version (rule N4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succession {
+    predicate_type: String,
+    maker: String,
+}
+
+impl Succession {
+    /// The row that a statement stands in; none where it cannot be read, or not who made it.
+    pub fn of(statement: &[u8]) -> Option<Self> {
+        Self::read(&Statement::parse(statement).ok()?)
+    }
+
+    fn read(statement: &Statement) -> Option<Self> {
+        let predicate_type: PredicateType = statement.predicate_type.parse().ok()?;
+        let maker = Claims::of(&predicate_type).readable_maker(statement.predicate.as_deref())?;
+        Some(Self { predicate_type: statement.predicate_type.clone(), maker })
+    }
 }
 
 impl StandingStatement {
+    /// Whether the signed statement stands in this row, so that a later one in it may take its place. One whose maker
+    /// cannot be read stands in none.
+    pub fn is_in(&self, succession: &Succession) -> bool {
+        self.succession.as_ref() == Some(succession)
+    }
+
     /// Whether the signed statement has this predicate type.
     pub fn is_of(&self, predicate_type: &PredicateType) -> bool {
         self.predicate_type == predicate_type.as_str()
@@ -47,6 +75,7 @@ fn statement_by(candidate: &Candidate, key: &PublicKey, image: &Digest) -> Optio
     Some(StandingStatement {
         origin: candidate.origin().clone(),
         payload: envelope.payload().to_vec(),
+        succession: Succession::read(&statement),
         predicate_type: statement.predicate_type,
     })
 }

@@ -1,8 +1,9 @@
 //! The job of attesting images: a statement about each of them, signed, in both formats at once.
 //!
 //! What stands there is looked at first: the same statement by the same key is not written again (rule G3), and on
-//! request the new one takes the place of what the same key has said before in a statement of the same type. What
-//! anybody else has signed stays, whatever it claims.
+//! request the new one takes the place of what the same key has said before in a statement of the same type and, of a
+//! scan, of the same scanner: a clean scan by one is no word about what another found. What anybody else has signed stays,
+//! whatever it claims.
 
 mod blob;
 
@@ -10,8 +11,8 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use waxseal_core::candidate::{Evidence, EvidenceStore, Format};
 use waxseal_core::signing::{AttestationRequest, Predicate, SignedAttestation, SigningError, StatementAbout};
-use waxseal_core::verify::{StandingStatement, statements_by};
-use waxseal_core::{Digest, KeyId, PinnedRef, Platform, PredicateType, Signer};
+use waxseal_core::verify::{StandingStatement, Succession, statements_by};
+use waxseal_core::{Digest, KeyId, PinnedRef, Platform, Signer};
 use waxseal_oci::Attached;
 
 pub use blob::{AttestedBlob, BlobAbout, attest_blob};
@@ -42,7 +43,8 @@ pub enum Claim {
 pub struct Attesting {
     /// The formats to be written: both, unless a person narrowed it.
     pub formats: Vec<Format>,
-    /// Whether earlier statements of the same type by the same key are taken away.
+    /// Whether earlier statements of the same type by the same key are taken away; of scans and verification summaries,
+    /// those of the same scanner or verifier.
     pub replace: bool,
     /// Whether every image of an index is attested too.
     pub recursive: bool,
@@ -217,12 +219,16 @@ impl Attesting {
         let of_format = |one: &&StandingStatement| in_tag(one.origin.store) == (format == Format::Legacy);
         let statement = request.statements().next().map(|(_, bytes)| bytes).unwrap_or_default();
         let already = there.iter().filter(of_format).any(|one| one.payload == statement);
-        let kind = request.predicate_type().clone();
+        let succession = Succession::of(statement).filter(|_| self.replace);
         let gone: Vec<_> = there
             .iter()
             .filter(of_format)
-            .filter(|one| self.replace && one.is_of(&kind) && one.payload != statement)
-            .filter(|one| format == Format::Legacy || stands_alone(one, there, &kind, evidence))
+            .filter(|one| one.payload != statement)
+            .filter(|one| {
+                succession.as_ref().is_some_and(|row| {
+                    one.is_in(row) && (format == Format::Legacy || stands_alone(one, there, row, evidence))
+                })
+            })
             .cloned()
             .collect();
         let signed = request.sign(signer).map_err(|error| unsignable("the statement", &error))?;
@@ -256,17 +262,17 @@ const fn in_tag(store: EvidenceStore) -> bool {
     matches!(store, EvidenceStore::AttestationTag)
 }
 
-/// A referrer goes with everything in it: only if all of that is the signer's own and of this type may it go.
+/// A referrer goes with everything in it: only if all of that is the signer's own and gives way may it go.
 fn stands_alone(
     one: &StandingStatement,
     there: &[StandingStatement],
-    kind: &PredicateType,
+    succession: &Succession,
     evidence: &Evidence,
 ) -> bool {
     let own = there.iter().filter(|other| other.origin.manifest == one.origin.manifest);
     let all =
         evidence.candidates.iter().filter(|candidate| candidate.origin().manifest == one.origin.manifest);
-    one.origin.manifest.is_some() && own.filter(|other| other.is_of(kind)).count() == all.count()
+    one.origin.manifest.is_some() && own.filter(|other| other.is_in(succession)).count() == all.count()
 }
 
 /// Why nothing was attested.

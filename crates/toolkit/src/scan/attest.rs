@@ -87,8 +87,12 @@ impl AttestingScan {
         // What was read of a large report is gone before it is signed, which needs as much memory again.
         let claims = self.claims(shown, format, &self.completed(shown, scan, bytes)?, bytes)?;
         let mut attested = Vec::new();
-        for claim in &claims {
-            attested.extend(Box::pin(self.attesting.attest(image.clone(), claim, signers)).await?);
+        // A report as it is says nowhere that can be relied on whose it is: it takes the place of nothing, or a clean one
+        // would take away what another scanner found.
+        let keeping = Attesting { replace: false, ..self.attesting.clone() };
+        for (claim, raw) in &claims {
+            let attesting = if *raw { &keeping } else { &self.attesting };
+            attested.extend(Box::pin(attesting.attest(image.clone(), claim, signers)).await?);
         }
         Ok(attested)
     }
@@ -198,15 +202,15 @@ impl AttestingScan {
         Ok(scan)
     }
 
-    /// What is attested, waxseal's own form first.
+    /// What is attested, waxseal's own form first, each with whether it is the report as it is.
     fn claims(
         &self,
         shown: &str,
         format: ReportFormat,
         scan: &Scan,
         bytes: &[u8],
-    ) -> Result<Vec<Claim>, Error> {
-        let mut claims = vec![claim(scan)?];
+    ) -> Result<Vec<(Claim, bool)>, Error> {
+        let mut claims = vec![(claim(scan)?, false)];
         for also in &self.also {
             let what = || unsignable(&format!("{shown} as {}", also.name()));
             let predicate = match also {
@@ -230,7 +234,7 @@ impl AttestingScan {
                         .map_err(|error| what().caused_by(error))?
                 }
             };
-            claims.push(Claim::Predicate(predicate));
+            claims.push((Claim::Predicate(predicate), *also == Also::Raw));
         }
         Ok(claims)
     }

@@ -224,6 +224,33 @@ async fn replace_takes_out_the_signers_own_of_that_type_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn replace_leaves_what_another_scanner_found() {
+    let scan = |uri: &str, round: &str| format!(r#"{{"scanner":{{"uri":{uri}}},"round":"{round}"}}"#);
+    for kind in ["scan", "vuln", "https://in-toto.io/attestation/vulns/v0.2"] {
+        let scene = Scene::new();
+        for (uri, round) in [
+            (r#""pkg:github/example/one@1""#, "one-old"),
+            (r#""pkg:github/example/two@1""#, "two-old"),
+            ("7", "not-readable"),
+        ] {
+            attest(&scene, kind, &scan(uri, round), &scene.alice).await;
+        }
+        attest(&scene, kind, r#"{"round":"nobody"}"#, &scene.alice).await;
+        let mut replace = job(BOTH);
+        replace.replace = true;
+        // Another version of the same scanner takes its place.
+        let new = claim(kind, &scan(r#""pkg:github/example/one@2""#, "one-new"));
+        let done = attest_with(&replace, &scene.by_tag(), &new, &[&scene.alice]).await.unwrap();
+        assert!(done[0].attestations.iter().all(|one| one.replaced == 1), "{kind}");
+        stand(&scene, &[("one-old", 0), ("one-new", 1), ("two-old", 1), ("not-readable", 1), ("nobody", 1)]);
+        // Who cannot be told takes the place of nothing.
+        let unknown = claim(kind, &scan("7", "who"));
+        attest_with(&replace, &scene.by_tag(), &unknown, &[&scene.alice]).await.unwrap();
+        stand(&scene, &[("one-new", 1), ("two-old", 1), ("not-readable", 1), ("nobody", 1), ("who", 1)]);
+    }
+}
+
+#[tokio::test]
 async fn replace_leaves_a_referrer_that_holds_somebody_elses_too() {
     let bundle = |scene: &Scene, json: &str, signer: &LocalSigner| {
         let about =
