@@ -219,7 +219,8 @@ impl Attesting {
         let of_format = |one: &&StandingStatement| in_tag(one.origin.store) == (format == Format::Legacy);
         let statement = request.statements().next().map(|(_, bytes)| bytes).unwrap_or_default();
         let already = there.iter().filter(of_format).any(|one| one.payload == statement);
-        let succession = Succession::of(statement).filter(|_| self.replace);
+        // Read only where it matters: a statement may be large.
+        let succession = self.replace.then(|| Succession::of(statement)).flatten();
         let gone: Vec<_> = there
             .iter()
             .filter(of_format)
