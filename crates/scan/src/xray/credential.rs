@@ -57,6 +57,9 @@ pub(super) struct Authorization {
     secrets: Vec<Zeroizing<String>>,
 }
 
+/// Bytes of a secret by which a text that repeats it is known.
+const BEGINNING: usize = 8;
+
 impl Authorization {
     /// None for nobody. A credential that no header can carry is an error now, not with the first request.
     pub(super) fn new(credential: &Credential) -> Result<Option<Self>, Error> {
@@ -82,9 +85,14 @@ impl Authorization {
         Ok(Some(Self { header, secrets: vec![sent, secret.clone()] }))
     }
 
-    /// Whether a text repeats the credential.
+    /// Whether a text repeats the credential, as it is or as quoted text is printed. Its beginning is enough: what is
+    /// quoted may have been cut behind it.
     pub(super) fn is_part_of(&self, text: &str) -> bool {
-        self.secrets.iter().any(|secret| text.contains(secret.as_str()))
+        self.secrets.iter().any(|secret| {
+            let beginning = secret.get(..secret.floor_char_boundary(BEGINNING)).unwrap_or_default();
+            let printed = Zeroizing::new(beginning.escape_debug().to_string());
+            text.contains(beginning) || text.contains(printed.as_str())
+        })
     }
 }
 

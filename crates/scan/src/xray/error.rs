@@ -1,8 +1,8 @@
 //! Why Xray gave no result.
 //!
 //! Each way in which a scan can be absent is a kind of its own: not scanned, pending, partial, failed and not
-//! supported are five answers, and none of them is a clean one. An [`Error`] holds no credential; text that came from
-//! the server is kept short and printable.
+//! supported are five answers, and none of them is a clean one. An [`Error`] holds no credential, also where the server
+//! repeats it; text that came from the server is kept short and printable.
 
 use core::fmt;
 
@@ -142,6 +142,12 @@ impl Error {
     ) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Whether any of its words, or of what stood behind it, are such.
+    pub(super) fn says(&self, such: impl Fn(&str) -> bool) -> bool {
+        let chain = core::iter::successors(std::error::Error::source(self), |error| error.source());
+        such(&self.context) || chain.into_iter().any(|error| such(&error.to_string()))
     }
 
     /// What kind of trouble it is.

@@ -86,6 +86,16 @@ impl Xray {
         format: SbomFormat,
         vex: bool,
     ) -> Result<Sbom, Error> {
+        self.transport().told(self.sbom_said(place, digest, format, vex).await, WHAT)
+    }
+
+    async fn sbom_said(
+        &self,
+        place: &Place,
+        digest: &Digest,
+        format: SbomFormat,
+        vex: bool,
+    ) -> Result<Sbom, Error> {
         let hex = sha256(digest)?;
         let mut asked = serde_json::json!({
             "package_type": "docker",

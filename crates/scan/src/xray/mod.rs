@@ -103,6 +103,10 @@ impl Xray {
 
     /// Asks which Xray it is: `GET api/v1/system/version`.
     pub async fn version(&self) -> Result<Version, Error> {
+        self.transport().told(self.version_said().await, "the version of Xray")
+    }
+
+    async fn version_said(&self) -> Result<Version, Error> {
         let url = self.platform.xray("api/v1/system/version");
         let request = self.request(Method::GET, url, None, SMALL_BYTES, "the version of Xray");
         let wire: WireVersion = json::parse(&self.transport.call(&request).await?.ok()?, request.what)?;
@@ -118,6 +122,10 @@ impl Xray {
     /// Asks Xray to scan the artifact at `place`, also if it has scanned it before: `POST api/v1/scanArtifact`. The
     /// answer carries no result; [`Xray::status`] says when there is one.
     pub async fn trigger(&self, place: &Place) -> Result<(), Error> {
+        self.transport().told(self.trigger_said(place).await, "the start of the scan")
+    }
+
+    async fn trigger_said(&self, place: &Place) -> Result<(), Error> {
         let asked = serde_json::json!({ "componentID": format!("docker://{}", place.component()?) });
         let url = self.scoped("api/v1/scanArtifact");
         let request = self.request(Method::POST, url, Some(asked), SMALL_BYTES, "the start of the scan");

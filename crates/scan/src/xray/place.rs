@@ -24,6 +24,8 @@ const PLACES: usize = 1_024;
 /// Largest answer of a search, in bytes (1 MiB).
 const SEARCH_BYTES: u64 = 1 << 20;
 
+const WHAT: &str = "the search for the image in Artifactory";
+
 /// A file in Artifactory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -109,14 +111,17 @@ impl Xray {
     /// artifactory/api/search/checksum`. Sorted; none twice. An empty list means that Artifactory found none, or none
     /// that these credentials may see.
     pub async fn places(&self, digest: &Digest, repository: Option<&str>) -> Result<Vec<Place>, Error> {
+        self.transport().told(self.places_said(digest, repository).await, WHAT)
+    }
+
+    async fn places_said(&self, digest: &Digest, repository: Option<&str>) -> Result<Vec<Place>, Error> {
         let hex = sha256(digest)?;
         let mut url = self.platform().artifactory("api/search/checksum");
         url.query_pairs_mut().append_pair("sha256", &hex);
         if let Some(repository) = repository {
             url.query_pairs_mut().append_pair("repos", repository);
         }
-        let request =
-            self.request(Method::GET, url, None, SEARCH_BYTES, "the search for the image in Artifactory");
+        let request = self.request(Method::GET, url, None, SEARCH_BYTES, WHAT);
         let body = self.transport().call(&request).await?.ok()?;
         let found: Found = json::parse(&body, request.what)?;
         if found.results.len() > PLACES {

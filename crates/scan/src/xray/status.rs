@@ -17,6 +17,8 @@ use super::{Xray, json, problem};
 /// Largest answer, in bytes (1 MiB).
 const STATUS_BYTES: u64 = 1 << 20;
 
+const WHAT: &str = "the status of the scan";
+
 /// How far a scan, or a part of one, is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,10 +68,8 @@ impl State {
             "NOT_SCANNED" | "not scanned" => Self::NotScanned,
             "NOT_SUPPORTED" | "not supported" => Self::NotSupported,
             other => {
-                let context = format!(
-                    "the status of the scan: Xray says {:?}, which is not known here",
-                    problem::plain(other)
-                );
+                let context =
+                    format!("{WHAT}: Xray says {:?}, which is not known here", problem::plain(other));
                 return Err(Error::new(ErrorKind::Protocol, context));
             }
         })
@@ -158,9 +158,13 @@ struct OldWire {
 impl Xray {
     /// Asks how far the scan of the artifact at `place` is. What Xray does not know is [`State::NotScanned`].
     pub async fn status(&self, place: &Place, digest: &Digest) -> Result<Status, Error> {
+        self.transport().told(self.status_said(place, digest).await, WHAT)
+    }
+
+    async fn status_said(&self, place: &Place, digest: &Digest) -> Result<Status, Error> {
         let asked = serde_json::json!({ "repo": place.repository(), "path": place.path() });
         let url = self.scoped("api/v1/artifact/status");
-        let request = self.request(Method::POST, url, Some(asked), STATUS_BYTES, "the status of the scan");
+        let request = self.request(Method::POST, url, Some(asked), STATUS_BYTES, WHAT);
         let answer = self.transport().call(&request).await?;
         if !answer.is_absent() {
             return read(&answer.ok()?, request.what);
@@ -176,7 +180,7 @@ impl Xray {
             "sha256": sha256(digest)?,
         });
         let url = self.scoped("api/v1/scan/status/artifact");
-        let request = self.request(Method::POST, url, Some(asked), STATUS_BYTES, "the status of the scan");
+        let request = self.request(Method::POST, url, Some(asked), STATUS_BYTES, WHAT);
         let answer = self.transport().call(&request).await?;
         if answer.is_absent() {
             return Ok(Status::absent());

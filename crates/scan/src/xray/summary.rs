@@ -18,6 +18,8 @@ use super::{Xray, json};
 /// Most artifacts of one answer.
 const ARTIFACTS: usize = 64;
 
+const WHAT: &str = "the summary of the image";
+
 /// A summary that is about the image that was asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -55,6 +57,10 @@ struct WireGeneral {
 impl Xray {
     /// Reads the summary of the image of this digest: of the artifact at `place`, or of all with its checksum.
     pub async fn summary(&self, digest: &Digest, place: Option<&Place>) -> Result<Summary, Error> {
+        self.transport().told(self.summary_said(digest, place).await, WHAT)
+    }
+
+    async fn summary_said(&self, digest: &Digest, place: Option<&Place>) -> Result<Summary, Error> {
         let hex = sha256(digest)?;
         let asked = match place {
             // Paths begin with the key of the Artifactory, which is `default` since Xray 3.
@@ -67,7 +73,7 @@ impl Xray {
             self.scoped("api/v2/summary/artifact"),
             Some(asked),
             REPORT_BYTES as u64,
-            "the summary of the image",
+            WHAT,
         );
         let mut answer = self.transport().call(&request).await?;
         if answer.is_absent() {

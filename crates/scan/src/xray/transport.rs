@@ -280,7 +280,25 @@ impl Transport {
         }
     }
 
-    /// The error of a status. A server that repeats the credential is not quoted (T-58).
+    /// The same outcome, unless it is an error whose words repeat the credential: it keeps its kind and loses its words
+    /// (T-58). Every outcome that leaves this room goes through here, so that whoever quotes the platform, or a reader that
+    /// quotes what it stumbled over, need not think of it.
+    pub(super) fn told<T>(&self, outcome: Result<T, Error>, what: &str) -> Result<T, Error> {
+        let Some(sent) = &self.authorization else { return outcome };
+        outcome.map_err(|error| {
+            if error.says(|text| sent.is_part_of(text)) {
+                let host = self.platform.host();
+                Error::new(
+                    error.kind(),
+                    format!("{what}: {host} repeats the credential, so its words are not shown"),
+                )
+            } else {
+                error
+            }
+        })
+    }
+
+    /// The error of a status.
     fn refusal(&self, status: StatusCode, body: &[u8], what: &str) -> Error {
         let kind = match status {
             StatusCode::UNAUTHORIZED => ErrorKind::Unauthorized,
@@ -290,10 +308,7 @@ impl Transport {
             status if is_passing(status) => ErrorKind::ServerTrouble,
             _ => ErrorKind::Protocol,
         };
-        let leaks = |text: &str| self.authorization.as_ref().is_some_and(|sent| sent.is_part_of(text));
-        let repeats = core::str::from_utf8(body).map_or(true, leaks);
-        let quoted = if repeats { None } else { problem::of_body(body) };
-        let quoted = quoted.map(|text| format!(" ({text})")).unwrap_or_default();
+        let quoted = problem::of_body(body).map(|text| format!(" ({text})")).unwrap_or_default();
         let anonymous = if status == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
             ", and no credentials were given"
         } else {

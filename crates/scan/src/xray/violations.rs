@@ -66,6 +66,10 @@ enum Counts {
 impl Xray {
     /// Reads the violations of the artifact at `place`.
     pub async fn violations(&self, place: &Place) -> Result<Violations, Error> {
+        self.transport().told(self.violations_said(place).await, WHAT)
+    }
+
+    async fn violations_said(&self, place: &Place) -> Result<Violations, Error> {
         let mut reading = Reading::default();
         let mut counts = Counts::Unknown;
         for page in 1..=PAGES {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use waxseal_scan::xray::{Credential, ErrorKind, Secret, Xray};
+use waxseal_scan::xray::{Credential, ErrorKind, SbomFormat, Secret, Xray};
 use waxseal_testkit::xray::Xray as Server;
 use waxseal_testkit::{Behaviour, Match};
 
@@ -29,11 +29,42 @@ async fn a_server_that_repeats_a_token_is_not_quoted() {
     let xray = with(&server, token("hunter2"));
     let why = refused(xray.version().await, ErrorKind::Unauthorized);
     assert!(why.contains("Bad credentials"), "{why}");
-    let body = br#"{"error":"no such token: hunter2"}"#;
-    let lie = Behaviour::Status { code: 401, headers: Vec::new(), body: body.to_vec().into() };
-    server.rule(Match::any(), lie);
-    let why = refused(xray.version().await, ErrorKind::Unauthorized);
-    assert!(!why.contains("hunter2"), "{why}");
+    let says = |code, body: &str| {
+        server.clear_rules();
+        let body = body.as_bytes().to_vec().into();
+        server.rule(Match::any(), Behaviour::Status { code, headers: Vec::new(), body });
+    };
+    let silent = |why: String| {
+        assert!(!why.contains("hunter"), "{why}");
+        assert!(why.contains("repeats the credential"), "{why}");
+    };
+    // As it stands, and as JSON may write it.
+    for body in [r#"{"error":"no such token: hunter2"}"#, r#"{"error":"no such token: \u0068unter2"}"#] {
+        says(401, body);
+        silent(refused(xray.version().await, ErrorKind::Unauthorized));
+        // Trouble is told under status 200 too, and each answer has a place for it.
+        says(200, body);
+        silent(refused(xray.trigger(&place()).await, ErrorKind::Reported));
+        let sbom = xray.sbom(&place(), &digest(), SbomFormat::CycloneDx, false).await;
+        silent(refused(sbom, ErrorKind::Reported));
+    }
+    says(200, r#"{"errors":[{"identifier":"hunter2","error":"no"}]}"#);
+    silent(refused(xray.summary(&digest(), None).await, ErrorKind::Reported));
+    says(200, r#"{"artifacts":[{"general":{"sha256":"hunter2"}}]}"#);
+    silent(refused(xray.summary(&digest(), None).await, ErrorKind::OtherImage));
+    says(200, r#"{"overall":{"status":"hunter2"}}"#);
+    silent(refused(xray.status(&place(), &digest()).await, ErrorKind::Protocol));
+    // A reader's own words quote what they stumbled over, and a long text is cut in the middle of it.
+    says(200, r#"{"total_violations":"hunter2","violations":[]}"#);
+    silent(refused(xray.violations(&place()).await, ErrorKind::Protocol));
+    says(200, r#"{"results":"hunter2"}"#);
+    silent(refused(xray.places(&digest(), None).await, ErrorKind::Protocol));
+    let long = with(&server, token(&format!("hunter-{}", "0123456789".repeat(3))));
+    says(401, &format!(r#"{{"error":"{}hunter-{}"}}"#, "x".repeat(180), "0123456789".repeat(3)));
+    silent(refused(long.version().await, ErrorKind::Unauthorized));
+    // Other words are quoted as before.
+    says(401, r#"{"error":"no such token"}"#);
+    assert!(refused(xray.version().await, ErrorKind::Unauthorized).contains("no such token"));
 }
 
 #[tokio::test]
