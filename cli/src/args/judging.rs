@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::registry::RegistryArgs;
 use super::{Annotation, FormatArg};
@@ -40,6 +41,10 @@ pub(crate) struct JudgingArgs {
     /// Repository that an image in a layout or an archive goes by (for --signed-for same)
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) identity: Option<String>,
+    /// Judge as of a past moment, as 2026-10-01T12:00:00Z: validity of keys and ages are held against it, what says a later
+    /// time is ignored; a key that was revoked since does not count
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<Timestamp>,
     /// Write the verdicts to this file, one JSON document a line, whatever is printed; the file stands there when
     /// the command has ended
     #[arg(long, value_name = "FILE")]
@@ -49,6 +54,11 @@ pub(crate) struct JudgingArgs {
     pub(crate) max_workers: Option<u8>,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+/// A moment, with the zone that it is said in.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "expected a time with its zone, as 2026-10-01T12:00:00Z".to_owned())
 }
 
 /// What is printed on stdout.

@@ -30,5 +30,7 @@ Examples:
     waxseal verify --key a.pub --key b.pub --key c.pub --threshold 2 -a stage=release registry.example.com/app:1.0
   Every platform's image, with a verdict for machines:
     waxseal verify --key release.pub --all-platforms -o verdict registry.example.com/app:1.0
+  As of the day of a release (a key that was revoked since does not count):
+    waxseal verify --key release.pub --at 2026-10-01T12:00:00Z registry.example.com/app:1.0
   Without a registry:
     waxseal verify --key release.pub oci:transfer/app";

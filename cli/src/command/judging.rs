@@ -98,6 +98,15 @@ async fn verification(
     let several = keys.len() > 1 && args.threshold == 1;
     let mut job = Verification::new(policy(keys, others)?, Timestamp::now());
     job.verifier = verifier(args.allow_example_keys);
+    if let Some(at) = args.at {
+        // Rule T2.
+        if at > job.now {
+            return Err(Fault::usage(format!("--at {at} is still to come"))
+                .hint("--at judges as of a past moment; leave it out to judge now"));
+        }
+        job.verifier = job.verifier.looking_back_from(job.now);
+        job.now = at;
+    }
     job.looking.formats = args.format.formats();
     job.platforms = match (&args.platform, args.all_platforms) {
         (Some(platform), _) => Platforms::One(

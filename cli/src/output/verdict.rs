@@ -24,6 +24,9 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     };
     let _ = writeln!(text, "{}: {word}", escape(named));
     let _ = writeln!(text, "  digest:   {}", report.digest);
+    if let Some(present) = report.looking_back_from {
+        let _ = writeln!(text, "  as of:    {} (revocations as of {present})", report.at);
+    }
     for requirement in &report.requirements {
         let mark = if requirement.met { "met" } else { "NOT met" };
         let _ = writeln!(text, "  required: {} ({mark})", escape(&requirement.wanted));

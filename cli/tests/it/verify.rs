@@ -63,3 +63,36 @@ fn a_blob_that_cannot_be_read_is_undecided_in_the_record_too() {
     assert_eq!((&record["verdict"], &record["subject"]), (&"undecided".into(), &"missing".into()));
     assert_eq!(record["nearestMiss"]["code"], "unreadable");
 }
+
+/// Rule T2: as of a past moment, and never as of one that is still to come.
+#[test]
+fn t2_a_verdict_as_of_a_past_moment() {
+    let (room, registry) = (Room::new(), Registry::start());
+    let name = image(&registry);
+    room.sign("p256", &name, &[]);
+    let (then, since) = ("2026-01-02T03:04:05Z", "2026-01-03T00:00:00+02:00");
+    let record = room.verify(&name, &["--at", since, "-o", "verdict"]).ends(0).json();
+    assert_eq!(record["time"], "2026-01-02T22:00:00Z");
+    assert!(record["lookingBackFrom"].as_str().is_some_and(|present| present > "2026-01-03"), "{record}");
+    let record = room.verify(&name, &["-o", "verdict"]).ends(0).json();
+    assert!(record.get("lookingBackFrom").is_none(), "{record}");
+    room.verify(&name, &["--at", then]).ends(0).says("as of:    2026-01-02T03:04:05Z (revocations as of ");
+    room.verify(&name, &["--at", "9000-01-01T00:00:00Z"]).ends(2).says("still to come").prints_nothing();
+    for no_moment in ["yesterday", "2026-01-02", "2026-01-02T03:04:05", ""] {
+        room.verify(&name, &["--at", no_moment]).ends(2).says("a time with its zone").prints_nothing();
+    }
+
+    let [key, public, password] = room.keys("p256");
+    let scan = format!(r#"{{"metadata":{{"scanFinishedOn":"{then}"}}}}"#);
+    room.write("scan.json", scan);
+    let attest = ["attest", "--key", &key, "--password-file", &password, "--type", "vuln"];
+    room.ok(&[&attest[..], &["--predicate", "scan.json", &name]].concat());
+    let at = |time: &str, exit| {
+        let verify = ["verify-attestation", "--key", &public, "--type", "vuln", "--max-age", "1d"];
+        room.run(&[&verify[..], &["--at", time, &name]].concat()).ends(exit)
+    };
+    at(then, 0);
+    at("2026-01-02T03:04:04Z", 1).says("later-material").prints_nothing();
+    at("2026-01-03T03:04:05Z", 0);
+    at("2026-01-03T03:04:06Z", 1).says("too-old").prints_nothing();
+}

@@ -236,6 +236,7 @@ impl<'a> Judge<'a> {
             let attested = read
                 .get_or_insert_with(|| self.attested(candidate.origin(), envelope, wanted).map(Rc::new))
                 .clone();
+            let attested = attested.and_then(|read| self.was_made(read.finished).map(|()| read));
             match attested.and_then(|read| self.verifier.key_counts(signer.trusted, self.now).map(|()| read))
             {
                 Ok(attested) => {
@@ -335,6 +336,15 @@ impl<'a> Judge<'a> {
             .filter_map(|one| self.time(one.attested.finished).err().map(|finding| one.about(finding)))
             .collect();
         (!findings.is_empty()).then_some(findings)
+    }
+
+    /// Rule T2: what was made after the past moment that is judged did not stand there then.
+    fn was_made(&self, finished: Option<Timestamp>) -> Result<(), Finding> {
+        let later = finished.filter(|finished| self.verifier.present.is_some() && *finished > self.now);
+        later.map_or(Ok(()), |finished| {
+            let expected = format!("a statement of {} or before", self.now);
+            Err(Finding::new(Reason::LaterMaterial).compared(expected, finished.to_string()))
+        })
     }
 
     /// The signed time, if there is one and it is not still to come.

@@ -274,6 +274,7 @@ impl Whole<'_> {
             policy: policy.name().to_owned(),
             policy_digest: policy.digest(),
             at: self.now,
+            looking_back_from: self.verifier.present,
             requirements,
             findings,
             unchecked: vec!["transparency-log"],

@@ -48,6 +48,8 @@ use crate::scan::foreign::{NoReports, ReportReader};
 pub struct Verifier {
     allow_example_keys: bool,
     reports: Option<Reports>,
+    /// Now, if a past moment is judged.
+    present: Option<Timestamp>,
 }
 
 /// What reads scanners' own reports, which this crate does not know.
@@ -63,7 +65,7 @@ impl core::fmt::Debug for Reports {
 impl Verifier {
     /// A verifier that refuses waxseal's published example keys.
     pub const fn new() -> Self {
-        Self { allow_example_keys: false, reports: None }
+        Self { allow_example_keys: false, reports: None, present: None }
     }
 
     /// Reads the reports of scanners in the predicates of other tools by `reports`. Without this, a scan that needs one is
@@ -71,6 +73,17 @@ impl Verifier {
     #[must_use]
     pub fn reading(mut self, reports: &'static (dyn ReportReader + Send + Sync)) -> Self {
         self.reports = Some(Reports(reports));
+        self
+    }
+
+    /// Judges past moments: what is passed in as `now` is one of them, and `present` is now (rule T2). Windows of keys and
+    /// ages are judged at the past moment, and a statement that was made after it is ignored. A revocation is not moved: what
+    /// was revoked since does not count. Verdicts say from when they look back.
+    ///
+    /// Signatures by keys have no time of their own: one that was added since the past moment counts as if it had stood there.
+    #[must_use]
+    pub const fn looking_back_from(mut self, present: Timestamp) -> Self {
+        self.present = Some(present);
         self
     }
 
@@ -147,7 +160,8 @@ impl Verifier {
             .filter(|(requirement, _)| matches!(requirement, Requirement::Signature(_)))
             .peekable();
         let signed = of_signatures.peek().is_some() && of_signatures.all(|(_, report)| report.met);
-        Whole { outcome, requirements, findings, signatures, attestations, signed }
+        let present = self.present;
+        Whole { outcome, requirements, findings, signatures, attestations, signed, present }
     }
 
     /// Whether the key counts at `now`, by its validity, its revocation and the example keys' exception.
@@ -156,9 +170,10 @@ impl Verifier {
             return Err(Finding::new(Reason::ExampleKey).compared("a key of your own", trusted.name()));
         }
         // Revocation first: it holds whatever the window says. It is judged at the time that was passed in, as the window
-        // is (rule T1).
-        if let Some(revoked) = trusted.revocation().filter(|revoked| now >= *revoked) {
-            let expected = format!("a key that was not revoked by {now}");
+        // is (rule T1), and where that is past, at the present (rule T2).
+        let latest = self.present.map_or(now, |present| present.max(now));
+        if let Some(revoked) = trusted.revocation().filter(|revoked| latest >= *revoked) {
+            let expected = format!("a key that was not revoked by {latest}");
             return Err(Finding::new(Reason::KeyRevoked).compared(expected, format!("revoked at {revoked}")));
         }
         let (from, until) = trusted.validity();
@@ -183,6 +198,8 @@ struct Whole {
     attestations: Vec<Verified<Attestation>>,
     /// Whether signatures are asked for, and every such requirement is met.
     signed: bool,
+    /// Now, if a past moment was judged.
+    present: Option<Timestamp>,
 }
 
 impl Whole {
@@ -200,6 +217,7 @@ impl Whole {
             policy: policy.name().to_owned(),
             policy_digest: policy.digest(),
             at: now,
+            looking_back_from: self.present,
             requirements: self.requirements,
             findings: self.findings,
             unchecked: unchecked(policy),

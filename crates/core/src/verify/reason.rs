@@ -67,6 +67,8 @@ pub enum Reason {
     NotInherited,
     /// The blob is another one than the bundle's digest names.
     BlobMismatch,
+    /// The statement was made after the past moment that is judged (rule T2).
+    LaterMaterial,
     /// A newer statement stands beside it, which is judged in its place (rule N1).
     Superseded,
     /// The scan is by a scanner that the policy does not name: it is not judged (rule N4).
@@ -164,6 +166,7 @@ impl Reason {
             Self::KeyNotYetValid => "key-not-yet-valid",
             Self::KeyExpired => "key-expired",
             Self::KeyRevoked => "key-revoked",
+            Self::LaterMaterial => "later-material",
             Self::Superseded => "superseded",
             Self::TimeMissing => "time-missing",
             Self::TimeAhead => "time-ahead",
@@ -242,6 +245,7 @@ impl Reason {
             Self::KeyNotYetValid => "the key is not valid yet",
             Self::KeyExpired => "the key is no longer valid",
             Self::KeyRevoked => "the key was revoked",
+            Self::LaterMaterial => "the statement was made after the past moment that is judged",
             Self::Superseded => "a newer statement stands beside it and is judged in its place",
             Self::TimeMissing => {
                 "the signed predicate says no time that can be read, so nobody knows whether it is the newest"
@@ -309,6 +313,7 @@ impl Reason {
         Self::SubjectMismatch,
         Self::NotInherited,
         Self::BlobMismatch,
+        Self::LaterMaterial,
         Self::Superseded,
         Self::OtherScanner,
         Self::AnnotationMissing,

@@ -79,6 +79,8 @@ pub struct Report {
     pub policy_digest: Digest,
     /// The time at which it was judged.
     pub at: Timestamp,
+    /// The present, if a past moment was judged (rule T2): revocations are judged at this time.
+    pub looking_back_from: Option<Timestamp>,
     /// Each requirement in words, and whether it is met.
     pub requirements: Vec<RequirementReport>,
     /// What was found.
@@ -186,6 +188,7 @@ impl<T> Verdict<T> {
             digest: &report.digest,
             policy: PolicyJson { name: &report.policy, digest: &report.policy_digest },
             time: report.at.to_string(),
+            looking_back_from: report.looking_back_from.map(|present| present.to_string()),
             requirements: &report.requirements,
             signatures: self.signatures().iter().map(SignatureJson::from).collect(),
             attestations: self.attestations().iter().map(AttestationJson::from).collect(),
@@ -231,6 +234,8 @@ struct Json<'a> {
     digest: &'a Digest,
     policy: PolicyJson<'a>,
     time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looking_back_from: Option<String>,
     requirements: &'a [RequirementReport],
     signatures: Vec<SignatureJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

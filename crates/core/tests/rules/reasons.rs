@@ -17,6 +17,7 @@ fn test_of(reason: Reason) -> Option<fn()> {
         Reason::NotInherited => subjects::p3_an_attestation_about_the_index,
         Reason::TimeMissing => newest::n2_a_statement_without_a_readable_time_fails,
         Reason::TimeAhead => newest::n2_a_time_that_is_still_to_come_fails,
+        Reason::LaterMaterial => time::t2_later_material_is_ignored,
         Reason::TooOld => newest::a_statement_has_a_greatest_age,
         Reason::NotASignature => kinds::s3_a_message_signature_signs_no_image,
         Reason::FormatExcluded => verdict::l4_only_the_wanted_format_counts,

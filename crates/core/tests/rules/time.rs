@@ -5,6 +5,7 @@ use waxseal_core::key::{KeyFile, LocalSigner, Password};
 use waxseal_core::{Policy, Reason, SignatureRequirement, Signer as _, TrustedKey, Verifier};
 use waxseal_testkit::rng::now;
 
+use crate::attestations::make::{ago, attested, materials, scan, scanned};
 use crate::make::{BOTH, Case, admitted, key, pair, refused, signed, trusted, with_signature};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -50,6 +51,69 @@ pub(crate) fn t1_a_key_no_longer_counts_at_the_moment_of_its_revocation() {
     // The revocation is said, also of a key that had expired by then.
     let both = trusted("release").valid(None, Some(now() - SECOND)).revoked(now());
     at_times(&both, now() - SECOND, now(), Reason::KeyRevoked);
+}
+
+/// The same judged back from a later present.
+fn back(case: &Case, present: Timestamp) -> Case {
+    let mut case = case.clone();
+    case.verifier = case.verifier.looking_back_from(present);
+    case
+}
+
+/// Windows move with the moment that is judged, revocations do not.
+#[test]
+fn t2_a_past_moment_does_not_move_revocation() {
+    let day = SignedDuration::from_hours(24);
+    let expired = trusted("release").valid(Some(now() - day), Some(now() + day));
+    for format in BOTH {
+        let case =
+            |key: &TrustedKey, at| Case::new(&policy(key.clone()), [signed(format, &key_release())]).at(at);
+        let present = now() + day + day;
+        // The key has expired since: it counted then.
+        let good = back(&case(&expired, now()), present);
+        pair("expired since", &good, &case(&expired, present), Reason::KeyExpired);
+        assert_eq!(good.verdict().report().looking_back_from, Some(present));
+        refused(
+            "not valid then",
+            &back(&case(&expired, now() - day - day), present).verdict(),
+            Reason::KeyNotYetValid,
+        );
+        // A revocation since then holds, to the moment.
+        let revoked = trusted("release").revoked(present);
+        let before = back(&case(&revoked, now()), present - NANOSECOND);
+        pair("revoked since", &before, &back(&case(&revoked, now()), present), Reason::KeyRevoked);
+    }
+}
+
+#[test]
+pub(crate) fn t2_later_material_is_ignored() {
+    for format in BOTH {
+        let release = key_release();
+        let of = |time: Timestamp| attested(format, &release, &scanned(time));
+        let (then, since) = (ago(100), ago(50));
+        // At the moment itself it stands there already; a nanosecond before it does not.
+        let one = Case::new(&scan(), [of(then)]);
+        let (good, bad) =
+            (back(&one.clone().at(then), now()), back(&one.clone().at(then - NANOSECOND), now()));
+        pair("one scan", &good, &bad, Reason::LaterMaterial);
+        // The one of today says nothing about then, and the one of then is the newest again.
+        let both = Case::new(&scan(), [of(then), of(since)]);
+        let verdict = back(&both.clone().at(then), now()).verdict();
+        admitted("both", &verdict);
+        assert_eq!(verdict.attestations()[0].finished, Some(then));
+        assert_eq!(both.verdict().attestations()[0].finished, Some(since), "not looking back");
+        // What has no time is there at every time.
+        let sbom = Case::new(&crate::attestations::make::sbom(), [attested(format, &release, &materials())]);
+        admitted("no time", &back(&sbom.at(then), now()).verdict());
+    }
+    // Ages are counted to the moment that is judged.
+    let aged = Policy::requiring(
+        crate::attestations::make::wanted("vuln", &["release"])
+            .max_age(SignedDuration::from_secs(60))
+            .unwrap(),
+    );
+    let old = Case::new(&aged, [attested(BOTH[1], &key_release(), &scanned(ago(100)))]);
+    pair("its age then", &back(&old.clone().at(ago(50)), now()), &old, Reason::TooOld);
 }
 
 /// A window without any moment in it admits nothing.
