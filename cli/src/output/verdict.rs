@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
-use waxseal_core::verify::{Attestation, Finding, ImageSignature, Outcome, Reason};
+use waxseal_core::verify::{Attestation, Basis, Finding, ImageSignature, Outcome, Reason, RequirementReport};
 use waxseal_core::{Verdict, Verified};
 
 use super::escape;
@@ -27,9 +27,20 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     if let Some(present) = report.looking_back_from {
         let _ = writeln!(text, "  as of:    {} (revocations as of {present})", report.at);
     }
-    for requirement in &report.requirements {
-        let mark = if requirement.met { "met" } else { "NOT met" };
-        let _ = writeln!(text, "  required: {} ({mark})", escape(&requirement.wanted));
+    match verdict.basis() {
+        Some(Basis::Exempt { reason, expires }) => {
+            let _ = writeln!(text, "  exempt:   until {expires}: {} (not verified)", escape(reason));
+        }
+        Some(Basis::Warned) => text.push_str("  warned:   no rule is enforced (not verified)\n"),
+        Some(Basis::Unmatched) => text.push_str("  matched:  by no rule of the policy (not verified)\n"),
+        _ => {}
+    }
+    requirements(&mut text, &report.requirements);
+    for warning in &report.warnings {
+        requirements(&mut text, &warning.report().requirements);
+        if let Some(miss) = warning.nearest_miss() {
+            let _ = writeln!(text, "  warning:  {}", finding(miss));
+        }
     }
     for signature in verdict.signatures() {
         let _ = writeln!(text, "  signed:   {}", signed(signature));
@@ -57,6 +68,15 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
         let _ = writeln!(text, "  {what}");
     }
     text
+}
+
+fn requirements(text: &mut String, requirements: &[RequirementReport]) {
+    for requirement in requirements {
+        let mark = if requirement.met { "met" } else { "NOT met" };
+        let rule = requirement.rule.as_ref().map(|rule| format!(", rule {}", escape(rule)));
+        let rule = rule.unwrap_or_default();
+        let _ = writeln!(text, "  required: {} ({mark}{rule})", escape(&requirement.wanted));
+    }
 }
 
 fn others<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {

@@ -193,3 +193,12 @@ pub const VEX_STATEMENTS: usize = 10_000;
 
 /// Findings of a scan that one refusal names; the others are counted.
 pub const SCAN_FINDINGS_SHOWN: usize = 5;
+
+/// Most rules of a policy.
+pub const POLICY_RULES: usize = 1_024;
+
+/// Most exemptions of a policy.
+pub const POLICY_EXEMPTIONS: usize = 4_096;
+
+/// Most mirrors of a policy.
+pub const POLICY_MIRRORS: usize = 1_024;

@@ -53,6 +53,44 @@ pub enum PolicyError {
         /// How many keys there are.
         keys: usize,
     },
+    /// A policy has no rule.
+    #[error("a policy needs at least one rule")]
+    NoRule,
+    /// A rule has no pattern over images.
+    #[error("a rule needs at least one pattern over images")]
+    NoImage,
+    /// A policy has more entries than are read.
+    #[error("{field}: {count} entries, of which at most {limit} are read")]
+    TooMany {
+        /// The field of the policy.
+        field: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// An exemption cannot be meant.
+    #[error("exempt: {why}")]
+    Exemption {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A mirror is no place, or has two names.
+    #[error("mirrors: {text:?}: {why}")]
+    Mirror {
+        /// The place or the name.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A pattern over namespaces is none.
+    #[error(
+        "{text:?} is no pattern for namespaces: expected lower-case letters, digits, '-' and '*', at most 63"
+    )]
+    Namespace {
+        /// The pattern.
+        text: String,
+    },
     /// A pattern over repository names is none.
     #[error("{text:?} is no pattern for repositories: {why}")]
     Glob {
@@ -75,6 +113,12 @@ impl PolicyError {
             Self::ScanRule { .. } => "policy-scan-rule",
             Self::SameKeyTwice { .. } => "policy-same-key-twice",
             Self::Threshold { .. } => "policy-threshold",
+            Self::NoRule => "policy-without-rule",
+            Self::NoImage => "policy-without-image",
+            Self::TooMany { .. } => "policy-too-many",
+            Self::Exemption { .. } => "policy-exemption",
+            Self::Mirror { .. } => "policy-mirror",
+            Self::Namespace { .. } => "policy-namespace",
             Self::Glob { .. } => "policy-pattern",
         }
     }

@@ -8,6 +8,7 @@ mod error;
 mod key;
 mod name;
 mod scan;
+mod set;
 mod signature;
 mod terms;
 
@@ -21,6 +22,10 @@ pub use name::{RepositoryGlob, SignedFor};
 pub use scan::{
     GracePeriod, GraceStart, IgnoreRule, LicenseRules, ScanRules, ScannerRule, SecretRule, SeveritySource,
     VexRule,
+};
+pub use set::{
+    Applied, Exemption, Group, Mirror, Mode, NamespaceGlob, PolicySet, PolicySetBuilder, Rule, RulePlatforms,
+    Selector, Unmatched,
 };
 pub use signature::SignatureRequirement;
 pub(crate) use terms::Terms;
@@ -41,12 +46,14 @@ use crate::digest::Digest;
 pub struct Policy {
     name: String,
     requirements: Vec<Requirement>,
+    /// The rule of a policy file that each requirement is of; shorter where there is none.
+    rules: Vec<String>,
 }
 
 impl Policy {
     /// A policy with one requirement.
     pub fn requiring(requirement: impl Into<Requirement>) -> Self {
-        Self { name: "command line".to_owned(), requirements: vec![requirement.into()] }
+        Self { name: "command line".to_owned(), requirements: vec![requirement.into()], rules: Vec::new() }
     }
 
     /// The same policy with one requirement more: all of them must be met.
@@ -61,6 +68,27 @@ impl Policy {
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
+    }
+
+    /// The same policy as part of a rule, which output names beside each requirement.
+    #[must_use]
+    fn of_rule(mut self, rule: &str) -> Self {
+        self.rules = vec![rule.to_owned(); self.requirements.len()];
+        self
+    }
+
+    /// The same policy with the requirements of another one more, under its own name.
+    #[must_use]
+    fn with(mut self, other: Self) -> Self {
+        self.rules.resize(self.requirements.len(), String::new());
+        self.requirements.extend(other.requirements);
+        self.rules.extend(other.rules);
+        self
+    }
+
+    /// The rule of a policy file that a requirement is of.
+    pub fn rule_of(&self, requirement: usize) -> Option<&str> {
+        self.rules.get(requirement).map(String::as_str).filter(|rule| !rule.is_empty())
     }
 
     /// The name, for output.

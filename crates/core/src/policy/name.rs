@@ -96,7 +96,7 @@ impl core::str::FromStr for RepositoryGlob {
     }
 }
 
-fn segment_matches(pattern: &str, segment: &str) -> bool {
+pub(super) fn segment_matches(pattern: &str, segment: &str) -> bool {
     wild(pattern.as_bytes(), segment.as_bytes(), |part| *part == b'*', |part, byte| part == byte)
 }
 

@@ -20,7 +20,7 @@ use crate::encoding::base64_decode;
 use crate::json::{self, Names, Path};
 use crate::key::{Ed25519Stream, HashAlgorithm, Prehashed, Prehasher, Scheme};
 use crate::limits::{BUNDLE_BYTES, KEY_FILE_BYTES};
-use crate::policy::{Policy, Requirement, SignedFor, Terms, TrustedKey};
+use crate::policy::{Policy, Requirement, RulePlatforms, SignedFor, Terms, TrustedKey};
 
 /// The signature of a blob as a file holds it.
 #[derive(Clone, Debug)]
@@ -244,6 +244,7 @@ impl Whole<'_> {
             let counted = usize::from(judged.is_ok());
             let met = counted >= wanted.wanted();
             requirements.push(RequirementReport {
+                rule: None,
                 wanted: requirement.describe(),
                 met,
                 counted,
@@ -278,6 +279,8 @@ impl Whole<'_> {
             requirements,
             findings,
             unchecked: vec!["transparency-log"],
+            warnings: Vec::new(),
+            scope: RulePlatforms::Index,
             signed: None,
         };
         if met {

@@ -52,7 +52,7 @@ impl<'a> From<&'a Subject> for About<'a> {
         Self {
             own: vec![subject.pinned().digest()],
             covered: subject.covered_by(),
-            repository: subject.pinned().repository(),
+            repository: subject.name(),
             blob: false,
         }
     }

@@ -7,6 +7,7 @@
 mod attestation;
 mod blob;
 mod blob_attestation;
+mod decide;
 mod finding;
 mod image;
 mod platforms;
@@ -36,9 +37,9 @@ use crate::candidate::Evidence;
 use crate::digest::Digest;
 use crate::key::example;
 use crate::manifest::{ImageIndex, Manifest, ManifestError};
-use crate::policy::{Policy, Requirement, SignedFor, TrustedKey};
+use crate::policy::{Policy, Requirement, RulePlatforms, SignedFor, TrustedKey};
 use crate::predicate::PredicateType;
-use crate::reference::PinnedRef;
+use crate::reference::{PinnedRef, Repository};
 use crate::scan::Scan;
 use crate::scan::foreign::{NoReports, ReportReader};
 
@@ -132,6 +133,7 @@ impl Verifier {
                 Requirement::Attestation(wanted) => judge.attestations(at, wanted),
             };
             requirements.push(RequirementReport {
+                rule: policy.rule_of(at).map(ToOwned::to_owned),
                 wanted: requirement.describe(),
                 met: result.met,
                 counted: result.counted,
@@ -221,6 +223,8 @@ impl Whole {
             requirements: self.requirements,
             findings: self.findings,
             unchecked: unchecked(policy),
+            warnings: Vec::new(),
+            scope: RulePlatforms::Index,
             signed: None,
         };
         match self.outcome {
@@ -262,11 +266,20 @@ fn proof(
     policy: &Policy,
     at: Timestamp,
 ) -> Proof {
+    proof_of(signatures, attestations, policy.digest(), at)
+}
+
+fn proof_of(
+    signatures: &[Verified<ImageSignature>],
+    attestations: &[Verified<Attestation>],
+    policy: Digest,
+    at: Timestamp,
+) -> Proof {
     let mut keys: Vec<_> = signatures.iter().map(|signature| signature.key).collect();
     keys.extend(attestations.iter().map(|attestation| attestation.key));
     keys.sort_unstable();
     keys.dedup();
-    Proof { keys, policy: policy.digest(), at }
+    Proof { keys, policy, at }
 }
 
 /// What is judged: an image by its digest, and the indexes through which a person reached it (rule P2).
@@ -274,12 +287,26 @@ fn proof(
 pub struct Subject {
     pinned: PinnedRef,
     via: Vec<Digest>,
+    known_as: Option<Repository>,
 }
 
 impl Subject {
     /// The image that a name resolves to.
     pub const fn new(pinned: PinnedRef) -> Self {
-        Self { pinned, via: Vec::new() }
+        Self { pinned, via: Vec::new(), known_as: None }
+    }
+
+    /// The same image under the name that rules see for its place (rule Y4): signed names and ignore rules are held against
+    /// that one.
+    #[must_use]
+    pub fn known_as(mut self, name: Option<Repository>) -> Self {
+        self.known_as = name;
+        self
+    }
+
+    /// The name that rules see: that of its place, unless it goes by another one.
+    pub fn name(&self) -> Option<&Repository> {
+        self.known_as.as_ref().or_else(|| self.pinned.repository())
     }
 
     /// An image that `index`, by its hash-checked bytes, lists: a signature on the index covers it.
@@ -314,7 +341,7 @@ impl Subject {
         }
         let mut via = self.via.clone();
         via.push(*self.pinned.digest());
-        Ok(Self { pinned: self.pinned.with_digest(*child), via })
+        Ok(Self { pinned: self.pinned.with_digest(*child), via, known_as: self.known_as.clone() })
     }
 
     /// The image.
@@ -351,6 +378,9 @@ pub enum SubjectError {
     /// It is an image.
     #[error("it is an image of one platform, not an index")]
     NotAnIndex,
+    /// It is an index.
+    #[error("it is an index, not an image of one platform")]
+    AnIndex,
     /// The index does not list the image.
     #[error("the index does not list {child}")]
     NotListed {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::descriptor::{Descriptor, Platform};
 use crate::digest::Digest;
-use crate::policy::Policy;
+use crate::policy::{Policy, RulePlatforms};
 use crate::reference::PinnedRef;
 
 /// The verdict over one image of an index.
@@ -43,7 +43,21 @@ impl Verifier {
         images: &[PlatformVerdict],
         policy: &Policy,
     ) -> Result<Verdict, super::SubjectError> {
-        let index = subject.index(index, media_type)?;
+        self.combine_for(subject, (index, media_type), own, images, policy, &RulePlatforms::All)
+    }
+
+    /// The same for some of its images: with a list of platforms each descriptor for one of them is judged, at least one.
+    /// `index` are its bytes, and the media type that it was named by.
+    pub fn combine_for(
+        &self,
+        subject: &Subject,
+        index: (&[u8], Option<&str>),
+        own: &Verdict,
+        images: &[PlatformVerdict],
+        policy: &Policy,
+        platforms: &RulePlatforms,
+    ) -> Result<Verdict, super::SubjectError> {
+        let index = subject.index(index.0, index.1)?;
         let policy_digest = policy.digest();
         let admits = |verdict: &Verdict, pinned: &PinnedRef| {
             verdict
@@ -66,7 +80,9 @@ impl Verifier {
         let mut worst = Worst::default();
         let mut passed_over = 0_usize;
         let mut seen = BTreeSet::new();
-        for descriptor in &index.manifests {
+        let taken = |descriptor: &&Descriptor| platforms.take(descriptor.platform.as_ref());
+        let listed: Vec<_> = index.manifests.iter().filter(taken).collect();
+        for descriptor in listed.iter().copied() {
             let build_attestation = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
             if build_attestation && index_admitted {
                 worst.take(Some(own));
@@ -117,10 +133,11 @@ impl Verifier {
             }
         }
         // Nothing was judged but the index itself: it has to hold alone.
-        let alone = index.manifests.len() == passed_over;
-        if alone && !index_admitted {
-            findings.push(missing("an index without images"));
-            if index_undecided {
+        let alone = listed.len() == passed_over;
+        let none_listed = listed.is_empty() && !index.manifests.is_empty();
+        if alone && (!index_admitted || none_listed) {
+            findings.push(nothing_there(none_listed.then_some(platforms)));
+            if index_undecided && !none_listed {
                 undecided = true;
             } else {
                 refused = true;
@@ -129,7 +146,9 @@ impl Verifier {
         if alone {
             worst.take(Some(own));
         }
-        let report = Report { findings, requirements: worst.over(own.report()), ..own.report().clone() };
+        let scope = platforms.clone();
+        let report =
+            Report { findings, requirements: worst.over(own.report()), scope, ..own.report().clone() };
         Ok(if refused {
             Verdict::Refuse(Box::new(report))
         } else if undecided {
@@ -189,6 +208,14 @@ fn not_admitted(descriptor: &Descriptor, verdict: &Verdict) -> Finding {
 fn named(descriptor: &Descriptor) -> String {
     let platform = descriptor.platform.as_ref().map_or_else(|| "no platform".to_owned(), ToString::to_string);
     format!("{platform} ({})", descriptor.digest)
+}
+
+/// Nothing of the index could be judged; `wanted` are the platforms of which it lists none.
+fn nothing_there(wanted: Option<&RulePlatforms>) -> Finding {
+    missing(wanted.map_or_else(
+        || "an index without images".to_owned(),
+        |platforms| format!("no image for {platforms}"),
+    ))
 }
 
 fn missing(found: impl Into<String>) -> Finding {

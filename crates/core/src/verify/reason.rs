@@ -11,6 +11,8 @@ use crate::json::JsonError;
 pub enum Reason {
     /// An ignore rule has expired and no longer takes a finding away; said so that somebody renews it or mends the finding.
     IgnoreExpired,
+    /// An exemption has expired and no longer admits the image; said so that somebody renews it or has the image signed.
+    ExemptionExpired,
     /// Nothing is attached that could be a signature of the image.
     NoSignature,
     /// Nothing is attached that could be an attestation.
@@ -123,6 +125,8 @@ pub enum Reason {
     ThresholdNotMet,
     /// A platform's image of an index was not judged, or not admitted (rule P4).
     PlatformNotAdmitted,
+    /// No rule of the policy is for the image (rule Y2).
+    Unmatched,
     /// A place or an object could not be read (rule V1).
     Unreadable,
     /// The signature counts.
@@ -172,6 +176,8 @@ impl Reason {
             Self::TimeAhead => "time-ahead",
             Self::TooOld => "too-old",
             Self::IgnoreExpired => "ignore-expired",
+            Self::ExemptionExpired => "exemption-expired",
+            Self::Unmatched => "unmatched",
             Self::OtherScanner => "other-scanner",
             Self::MalformedScan => "malformed-scan",
             Self::ScannerTooOld => "scanner-too-old",
@@ -253,6 +259,8 @@ impl Reason {
             Self::TimeAhead => "the signed predicate says a time that is still to come",
             Self::TooOld => "the signed predicate is older than was asked for",
             Self::IgnoreExpired => "an ignore rule has expired and no longer applies",
+            Self::ExemptionExpired => "an exemption has expired and no longer applies",
+            Self::Unmatched => "no rule of the policy is for this image",
             Self::OtherScanner => "the scan is by a scanner that was not asked for",
             Self::MalformedScan => "the signature holds, but the predicate cannot be read as a scan",
             Self::ScannerTooOld => "the scanner is older than asked for, or says no version",
@@ -286,6 +294,7 @@ impl Reason {
     /// Every reason, in order of nearness.
     pub const ALL: &'static [Self] = &[
         Self::IgnoreExpired,
+        Self::ExemptionExpired,
         Self::NoSignature,
         Self::NoAttestation,
         Self::NotASignature,
@@ -341,6 +350,7 @@ impl Reason {
         Self::DeniedVulnerability,
         Self::ThresholdNotMet,
         Self::PlatformNotAdmitted,
+        Self::Unmatched,
         Self::Unreadable,
         Self::Accepted,
     ];

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::finding::FindingJson;
 use super::{Finding, Outcome, Reason, RequirementReport, VERDICT_SCHEMA};
 use crate::digest::Digest;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicySet, Rule};
+use crate::reference::Repository;
 
 /// Something that was to be judged and could not be looked at. It is undecided, and can be nothing else.
 #[derive(Clone, Debug)]
@@ -31,19 +32,38 @@ impl Unseen {
     /// What is said of `subject`. `code` and `message` are of the error that stood in the way; the message may come from
     /// outside.
     pub fn new(subject: &str, code: &str, message: &str, policy: &Policy, now: Timestamp) -> Self {
-        let requirements = policy.requirements().iter().map(|requirement| RequirementReport {
-            wanted: requirement.describe(),
-            met: false,
-            counted: 0,
-            threshold: requirement.terms().wanted(),
-        });
+        let finding = Finding::new(Reason::Unreadable).found(format!("{code}: {message}"));
         Self {
             subject: subject.to_owned(),
             policy: policy.name().to_owned(),
             policy_digest: policy.digest(),
             at: now,
-            requirements: requirements.collect(),
-            finding: Finding::new(Reason::Unreadable).found(format!("{code}: {message}")),
+            requirements: unmet(policy, None).collect(),
+            finding,
+        }
+    }
+
+    /// The same by a policy file; `place` is the repository that `subject` names, if it is one.
+    pub fn by(
+        subject: &str,
+        code: &str,
+        message: &str,
+        set: &PolicySet,
+        place: Option<&Repository>,
+        now: Timestamp,
+    ) -> Self {
+        let finding = Finding::new(Reason::Unreadable).found(format!("{code}: {message}"));
+        let name = place.map(|place| set.known_as(place));
+        let rules = set.rules().iter().filter(|rule| rule.applies(name.as_ref(), None));
+        let everywhere = set.rules().iter().all(|rule| rule.images().is_none());
+        let named = |rule: &Rule| (!everywhere).then(|| rule.name());
+        Self {
+            subject: subject.to_owned(),
+            policy: set.name().to_owned(),
+            policy_digest: set.digest(),
+            at: now,
+            requirements: rules.flat_map(|rule| unmet(rule.policy(), named(rule))).collect(),
+            finding,
         }
     }
 
@@ -63,6 +83,17 @@ impl Unseen {
         };
         serde_json::to_string(&json).unwrap_or_default()
     }
+}
+
+/// The requirements of a policy, none of them met.
+fn unmet(policy: &Policy, rule: Option<String>) -> impl Iterator<Item = RequirementReport> {
+    policy.requirements().iter().map(move |requirement| RequirementReport {
+        rule: rule.clone(),
+        wanted: requirement.describe(),
+        met: false,
+        counted: 0,
+        threshold: requirement.terms().wanted(),
+    })
 }
 
 #[derive(Serialize)]

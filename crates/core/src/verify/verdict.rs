@@ -10,6 +10,7 @@ use super::finding::FindingJson;
 use super::{Attestation, Finding, ImageSignature, Reason, Verified};
 use crate::digest::Digest;
 use crate::key::KeyId;
+use crate::policy::RulePlatforms;
 use crate::reference::PinnedRef;
 
 /// The name and version of the JSON form.
@@ -54,6 +55,17 @@ pub struct Admission<T> {
 pub enum Basis<T> {
     /// Every requirement is met by verified evidence.
     Verified(Verified<T>),
+    /// The policy exempts it, for a reason and for a time. Nothing was looked at.
+    Exempt {
+        /// Why.
+        reason: String,
+        /// From when on it is exempt no longer.
+        expires: Timestamp,
+    },
+    /// Only rules that warn apply, and at least one of them would have refused it.
+    Warned,
+    /// No rule applies, and the policy admits such images.
+    Unmatched,
 }
 
 impl<T> Basis<T> {
@@ -61,6 +73,9 @@ impl<T> Basis<T> {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Verified(_) => "verified",
+            Self::Exempt { .. } => "exempt",
+            Self::Warned => "warned",
+            Self::Unmatched => "unmatched",
         }
     }
 }
@@ -88,6 +103,10 @@ pub struct Report {
     /// What was not checked, by stable names: `transparency-log` (rule S10), `signed-name` (rule S9), `attested-result`
     /// (a scan or a verification summary counts, whatever it says).
     pub unchecked: Vec<&'static str>,
+    /// What rules that only warn would have refused, or could not decide.
+    pub warnings: Vec<Verdict>,
+    /// Which images of an index were judged. Only the verifier sets it.
+    pub(super) scope: RulePlatforms,
     /// The image and the digest of the policy, if signatures were asked for and every such requirement is met, whatever
     /// becomes of the others (rule P4). Only the verifier sets it.
     pub(super) signed: Option<(PinnedRef, Digest)>,
@@ -97,6 +116,9 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequirementReport {
+    /// The rule of a policy file that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The requirement in words.
     pub wanted: String,
     /// Whether it is met.
@@ -125,6 +147,14 @@ impl<T> Verdict<T> {
         }
     }
 
+    /// On what ground it was admitted, if it was.
+    pub const fn basis(&self) -> Option<&Basis<T>> {
+        match self {
+            Self::Admit(admission) => Some(&admission.basis),
+            Self::Refuse(_) | Self::Undecided(_) => None,
+        }
+    }
+
     pub(super) const fn report_mut(&mut self) -> &mut Report {
         match self {
             Self::Admit(admission) => &mut admission.report,
@@ -138,6 +168,7 @@ impl<T> Verdict<T> {
         match self {
             Self::Admit(admission) => match &admission.basis {
                 Basis::Verified(verified) => Some(verified),
+                Basis::Exempt { .. } | Basis::Warned | Basis::Unmatched => None,
             },
             Self::Refuse(_) | Self::Undecided(_) => None,
         }
@@ -166,11 +197,15 @@ impl<T> Verdict<T> {
             Self::Undecided(report) => {
                 report.findings.iter().find(|finding| finding.reason == Reason::Unreadable)
             }
-            Self::Refuse(report) => report
-                .findings
-                .iter()
-                .filter(|finding| !matches!(finding.reason, Reason::Accepted | Reason::Unreadable))
-                .max_by_key(|finding| finding.reason),
+            Self::Refuse(report) => {
+                let misses = report
+                    .findings
+                    .iter()
+                    .filter(|finding| !matches!(finding.reason, Reason::Accepted | Reason::Unreadable));
+                // What missed a requirement that others have met is no reason for the refusal.
+                let met = |at: usize| report.requirements.get(at).is_some_and(|requirement| requirement.met);
+                misses.max_by_key(|finding| (!finding.requirement.is_some_and(met), finding.reason))
+            }
         }
     }
 
@@ -180,9 +215,12 @@ impl<T> Verdict<T> {
         let json = Json {
             schema: VERDICT_SCHEMA,
             verdict: self.outcome().name(),
-            basis: match self {
-                Self::Admit(admission) => Some(admission.basis.name()),
-                Self::Refuse(_) | Self::Undecided(_) => None,
+            basis: self.basis().map(Basis::name),
+            exempt: match self.basis() {
+                Some(Basis::Exempt { reason, expires }) => {
+                    Some(ExemptJson { reason, expires: expires.to_string() })
+                }
+                _ => None,
             },
             subject: &report.subject,
             digest: &report.digest,
@@ -193,6 +231,7 @@ impl<T> Verdict<T> {
             signatures: self.signatures().iter().map(SignatureJson::from).collect(),
             attestations: self.attestations().iter().map(AttestationJson::from).collect(),
             nearest_miss: self.nearest_miss().map(FindingJson::from),
+            warnings: report.warnings.iter().map(WarningJson::from).collect(),
             findings: report.findings.iter().map(FindingJson::from).collect(),
             unchecked: &report.unchecked,
         };
@@ -230,6 +269,8 @@ struct Json<'a> {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     basis: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempt: Option<ExemptJson<'a>>,
     subject: &'a str,
     digest: &'a Digest,
     policy: PolicyJson<'a>,
@@ -242,8 +283,39 @@ struct Json<'a> {
     attestations: Vec<AttestationJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_miss: Option<FindingJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningJson<'a>>,
     findings: Vec<FindingJson<'a>>,
     unchecked: &'a [&'static str],
+}
+
+#[derive(Serialize)]
+struct ExemptJson<'a> {
+    reason: &'a str,
+    expires: String,
+}
+
+/// What a rule that only warns has said.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WarningJson<'a> {
+    verdict: &'static str,
+    requirements: &'a [RequirementReport],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest_miss: Option<FindingJson<'a>>,
+    findings: Vec<FindingJson<'a>>,
+}
+
+impl<'a> From<&'a Verdict> for WarningJson<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let report = verdict.report();
+        Self {
+            verdict: verdict.outcome().name(),
+            requirements: &report.requirements,
+            nearest_miss: verdict.nearest_miss().map(FindingJson::from),
+            findings: report.findings.iter().map(FindingJson::from).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -20,6 +20,7 @@ mod make;
 mod platforms;
 mod reasons;
 mod scans;
+mod sets;
 mod signatures;
 mod signing;
 mod time;

@@ -5,9 +5,9 @@ use waxseal_core::Reason;
 use crate::attestations::{kinds as attested, newest, subjects};
 use crate::scans::{content as scanned, whole};
 use crate::signatures::{content, counting, kinds, names, schemes};
-use crate::{blobs, looking, make, platforms, time, verdict};
+use crate::{blobs, looking, make, platforms, sets, time, verdict};
 
-/// A test that sees something refused for this reason; none for the four that are never a refusal's.
+/// A test that sees something refused for this reason; none for the five that are never a refusal's.
 fn test_of(reason: Reason) -> Option<fn()> {
     Some(match reason {
         Reason::NoSignature => verdict::v1_nothing_at_all_is_a_refusal_of_its_own,
@@ -61,7 +61,12 @@ fn test_of(reason: Reason) -> Option<fn()> {
         Reason::DeniedVulnerability => scanned::deny_ids,
         Reason::ThresholdNotMet => counting::s2_a_threshold_counts_keys_and_not_signatures,
         Reason::PlatformNotAdmitted => platforms::p4_all_images_must_be_admitted,
-        Reason::IgnoreExpired | Reason::Superseded | Reason::Unreadable | Reason::Accepted => return None,
+        Reason::Unmatched => sets::y1_an_image_that_no_rule_is_for_is_refused,
+        Reason::IgnoreExpired
+        | Reason::ExemptionExpired
+        | Reason::Superseded
+        | Reason::Unreadable
+        | Reason::Accepted => return None,
         other => panic!("{other:?} has no test"),
     })
 }
@@ -72,7 +77,11 @@ fn every_reason_is_seen_by_the_test_that_is_named_for_it() {
         let Some(test) = test_of(*reason) else {
             assert!(matches!(
                 reason,
-                Reason::IgnoreExpired | Reason::Superseded | Reason::Unreadable | Reason::Accepted
+                Reason::IgnoreExpired
+                    | Reason::ExemptionExpired
+                    | Reason::Superseded
+                    | Reason::Unreadable
+                    | Reason::Accepted
             ));
             continue;
         };

@@ -257,15 +257,14 @@ fn s1_a_key_that_signs_images_does_not_attest() {
     for format in BOTH {
         let case = |signer| {
             let mut case = Case::new(&policy, [signature.clone(), attested(format, signer, &materials())]);
-            // Beside a signature by a key that may not attest, the nearest miss is that key's own signature.
             if format == Format::Legacy {
                 case.evidence.candidates.remove(0);
                 case.evidence.candidates.push(signed(Format::Legacy, &release));
             }
             case
         };
-        let reason =
-            if format == Format::Legacy { Reason::SignatureMismatch } else { Reason::PredicateTypeMismatch };
+        // The nearest miss is of the requirement that is not met, however near others came to the one that is.
+        let reason = if format == Format::Legacy { Reason::SignatureMismatch } else { Reason::UntrustedKey };
         pair("the signing key", &case(&scanner), &case(&release), reason);
         let report = case(&release).verdict().report().clone();
         assert!(report.requirements[0].met && !report.requirements[1].met);
