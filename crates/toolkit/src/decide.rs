@@ -1,0 +1,83 @@
+//! The job of deciding over an image by a policy file: which rules are for it, one look at what they ask for, one verdict.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use waxseal_core::policy::{Group, PolicySet, RulePlatforms, Selector};
+use waxseal_core::{Platform, Verdict, Verifier};
+use waxseal_oci::{Client, Store};
+
+use crate::error::Error;
+use crate::evidence::Looking;
+use crate::image::Image;
+use crate::verify::{Pass, Seen};
+
+/// A job that decides over images by a policy file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Decision {
+    /// The rules.
+    pub policy: Arc<PolicySet>,
+    /// The choices of the deployment.
+    pub verifier: Verifier,
+    /// Where and how to look. Which tags are read, the rules say.
+    pub looking: Looking,
+    /// The one image of an index that is meant, by its platform (rule P2).
+    pub platform: Option<Platform>,
+    /// Whether an exemption admits an image. What is promoted, packed or counter-signed must be verified (rule V2).
+    pub exemptions: bool,
+    /// The time at which it is judged.
+    pub now: Timestamp,
+    /// How repositories are reached that rules name for evidence (rule L7).
+    client: Client,
+}
+
+impl Decision {
+    /// A job that looks everywhere, at `now`. `client` reaches the repositories that rules name for evidence.
+    pub fn new(policy: PolicySet, client: Client, now: Timestamp) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            verifier: Verifier::new(),
+            looking: Looking::default(),
+            platform: None,
+            exemptions: true,
+            now,
+            client,
+        }
+    }
+
+    /// Decides over one image, in a namespace if it is to run in one. An image that is exempt, or that no rule is for, is
+    /// not looked at: only its digest is known.
+    pub async fn decide(&self, image: Image, namespace: Option<&str>) -> Result<Verdict, Error> {
+        let mut image = match &self.platform {
+            Some(platform) => image.for_platform(platform).await?,
+            None => image,
+        };
+        let pinned = image.pinned().clone();
+        let mut selector = Selector::new(&pinned, self.now).namespace(namespace);
+        if !self.exemptions {
+            selector = selector.without_exemptions();
+        }
+        let applied = self.policy.select(&selector);
+        image.subject = image.subject.known_as(applied.name().cloned());
+        let subject = image.subject.clone();
+        let seen = Seen::new(&self.looking, applied.groups().iter().map(|group| &group.policy));
+        let mut judged = Vec::new();
+        for group in applied.groups() {
+            judged.push(Box::pin(self.judge(image.clone(), group, &seen)).await?);
+        }
+        Ok(self.verifier.decide(&subject, &applied, &judged))
+    }
+
+    /// One group of rules. They are judged one after the other: what the first has looked at, the next ones know.
+    async fn judge(&self, mut image: Image, group: &Group, seen: &Seen) -> Result<Verdict, Error> {
+        if let Some(repository) = &group.signature_repository {
+            image.evidence = Store::Registry(self.client.repository(repository));
+        }
+        let pass = Pass { policy: &group.policy, verifier: &self.verifier, now: self.now, seen };
+        match &group.platforms {
+            RulePlatforms::Index => pass.one(image).await,
+            platforms => pass.each(image, platforms).await,
+        }
+    }
+}
