@@ -12,6 +12,7 @@
 )]
 
 mod attesting;
+mod deciding;
 mod fixtures;
 mod judging;
 mod manifests;
