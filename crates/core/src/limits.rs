@@ -202,3 +202,24 @@ pub const POLICY_EXEMPTIONS: usize = 4_096;
 
 /// Most mirrors of a policy.
 pub const POLICY_MIRRORS: usize = 1_024;
+
+/// Largest policy file, in bytes (1 MiB).
+pub const POLICY_BYTES: u64 = 1 << 20;
+
+/// Deepest nesting of a policy file, aliases followed.
+pub const POLICY_DEPTH: usize = 16;
+
+/// Most values of a policy file, aliases followed; a text counts once more for each 64 bytes.
+pub const POLICY_NODES: usize = 32_768;
+
+/// Most aliases of a policy file.
+pub const POLICY_ALIASES: usize = 64;
+
+/// Most items of one list or mapping of a policy file.
+pub const POLICY_LIST: usize = 1_024;
+
+/// Longest text of a policy file, in bytes (16 KiB).
+pub const POLICY_TEXT_BYTES: usize = 16 << 10;
+
+/// Problems of a policy file that one message tells; the others are counted.
+pub const POLICY_PROBLEMS: usize = 20;

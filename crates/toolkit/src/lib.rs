@@ -21,6 +21,7 @@ pub mod keys;
 pub mod load;
 pub mod manifest;
 pub mod mention;
+pub mod policy;
 pub mod save;
 pub mod scan;
 pub mod sign;

@@ -5,6 +5,7 @@
 
 mod attestation;
 mod error;
+pub mod file;
 mod key;
 mod name;
 mod scan;

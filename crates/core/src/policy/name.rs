@@ -40,6 +40,22 @@ impl RepositoryGlob {
         &self.text
     }
 
+    /// The segments of the pattern, its registry normalised.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.normalised.split('/')
+    }
+
+    /// Whether it matches every name that `other` matches. No where that cannot be seen segment by segment.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let mine: Vec<_> = self.segments().collect();
+        let theirs: Vec<_> = other.segments().collect();
+        let one = |(mine, theirs): (&&str, &&str)| mine == theirs || (*mine == "*" && *theirs != "**");
+        match mine.split_last() {
+            Some((&"**", before)) => theirs.len() >= mine.len() && before.iter().zip(&theirs).all(one),
+            _ => mine.len() == theirs.len() && mine.iter().zip(&theirs).all(one),
+        }
+    }
+
     /// Whether the pattern matches the whole normalised name.
     pub fn matches(&self, repository: &Repository) -> bool {
         let name = repository.to_string();
@@ -160,6 +176,24 @@ mod tests {
                 expected,
                 "{glob} {name}"
             );
+        }
+    }
+
+    #[test]
+    fn a_wider_pattern_covers_a_narrower_one() {
+        for (wide, narrow, expected) in [
+            ("a.b/**", "a.b/x", true),
+            ("a.b/**", "a.b/x/**", true),
+            ("a.b/**", "a.b/**", true),
+            ("a.b/*", "a.b/x", true),
+            ("a.b/*", "a.b/**", false),
+            ("a.b/x/**", "a.b/**", false),
+            ("a.b/x/**", "a.b/x", false),
+            ("a.b/x/**", "a.b/y/z", false),
+            ("docker.io/**", "index.docker.io/library/*", true),
+        ] {
+            let glob = |text: &str| text.parse::<RepositoryGlob>().unwrap();
+            assert_eq!(glob(wide).covers(&glob(narrow)), expected, "{wide} {narrow}");
         }
     }
 

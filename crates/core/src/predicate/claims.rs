@@ -29,11 +29,16 @@ const VSA_V02: &str = "https://slsa.dev/verification_summary/v0.2";
 /// In-toto simple verification result.
 const SVR: [&str; 2] = ["https://in-toto.io/attestation/svr/v0.1", "https://in-toto.io/attestation/svr/v0.2"];
 
+/// In-toto test result.
+const TEST_RESULT: [&str; 2] =
+    ["https://in-toto.io/attestation/test-result", "https://in-toto.io/attestation/test-result/v0.1"];
+
 /// Names of members, from the predicate inwards.
 type Path = &'static [&'static str];
 
 /// Where the predicates of one type say what they say of themselves.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the type of its own")]
 pub(crate) struct Claims {
     /// Where the time stands: the first of these that is there.
     time: &'static [Path],
@@ -41,11 +46,14 @@ pub(crate) struct Claims {
     maker: &'static [Path],
     taken_back: bool,
     scan: bool,
+    /// Whether it says that something passed or failed (rule Y6).
+    result: bool,
     /// Whether its maker is the scanner that it names.
     by_scanner: bool,
 }
 
-const NOTHING: Claims = Claims { time: &[], maker: &[], taken_back: false, scan: false, by_scanner: false };
+const NOTHING: Claims =
+    Claims { time: &[], maker: &[], taken_back: false, scan: false, result: false, by_scanner: false };
 
 impl Claims {
     /// What is known of the predicates of this type.
@@ -53,7 +61,8 @@ impl Claims {
         const VERIFIER: &[Path] = &[&["verifier", "id"]];
         let plain = |time| Self { time, ..NOTHING };
         let newest = |time, maker| Self { time, maker, taken_back: true, ..NOTHING };
-        let scan = |time| Self { time, taken_back: true, scan: true, by_scanner: true, ..NOTHING };
+        let scan =
+            |time| Self { time, taken_back: true, scan: true, result: true, by_scanner: true, ..NOTHING };
         match predicate_type.as_str() {
             VULN => scan(&[&["metadata", "scanFinishedOn"]]),
             vulns if IN_TOTO_VULNS.contains(&vulns) => scan(&[&["metadata", "scanFinishedOn"]]),
@@ -61,9 +70,10 @@ impl Claims {
             OPEN_VEX | OPEN_VEX_V02 => {
                 Self { scan: true, ..newest(&[&["last_updated"], &["timestamp"]], &[]) }
             }
-            VSA_V1 => newest(&[&["timeVerified"]], VERIFIER),
-            VSA_V02 => newest(&[&["time_verified"], &["timeVerified"]], VERIFIER),
-            svr if SVR.contains(&svr) => newest(&[&["timeCreated"]], VERIFIER),
+            VSA_V1 => Self { result: true, ..newest(&[&["timeVerified"]], VERIFIER) },
+            VSA_V02 => Self { result: true, ..newest(&[&["time_verified"], &["timeVerified"]], VERIFIER) },
+            svr if SVR.contains(&svr) => Self { result: true, ..newest(&[&["timeCreated"]], VERIFIER) },
+            test if TEST_RESULT.contains(&test) => Self { result: true, ..NOTHING },
             CUSTOM => plain(&[&["Timestamp"]]),
             CYCLONE_DX => Self { scan: true, ..plain(&[&["metadata", "timestamp"]]) },
             SPDX => Self { scan: true, ..plain(&[&["creationInfo", "created"]]) },
@@ -76,6 +86,12 @@ impl Claims {
     /// Whether a later statement takes an earlier one back, so that the newest is judged (rules N).
     pub(crate) const fn can_be_taken_back(self) -> bool {
         self.taken_back
+    }
+
+    /// Whether statements of this type say that something passed or failed, so that one that failed must not count like one
+    /// that passed (rule Y6).
+    pub(crate) const fn has_result(self) -> bool {
+        self.result
     }
 
     /// Whether it can be asked what a scanner found: a scan by its type, or a document that may state it.

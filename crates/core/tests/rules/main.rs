@@ -18,6 +18,7 @@ mod blobs;
 mod looking;
 mod make;
 mod platforms;
+mod policy_files;
 mod reasons;
 mod scans;
 mod sets;
