@@ -26,6 +26,10 @@ pub(crate) struct VerifyAttestationArgs {
     /// The oldest that the statement may be, by the time signed in it, as 12h, 7d or unlimited
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_age: Option<MaxAge>,
+    /// Condition in CEL that must be true of the statement, over predicate, predicateType, subject and annotations (repeatable:
+    /// each)
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    pub(crate) conditions: Vec<String>,
     /// With --platform or --all-platforms: an attestation about the index counts for its images too
     #[arg(long)]
     pub(crate) inherit: bool,
@@ -48,5 +52,7 @@ Examples:
     waxseal verify-attestation --key a.pub --type vuln --max-age 7d registry.example.com/app
   A scan of the whole image in which nothing is worse than High:
     waxseal verify-attestation --key a.pub --type scan --max-age 7d --max-severity High $IMAGE
+  An in-toto link of the step that is meant, by what it says, in CEL (docs/conditions.md):
+    waxseal verify-attestation --key a.pub --type link --where 'predicate.name == \"build\"' $IMAGE
   One platform's image, by what is attested about the index that lists it:
     waxseal verify-attestation --key a.pub --inherit --platform linux/arm64 registry.example.com/app";

@@ -33,6 +33,10 @@ pub(crate) struct VerifyBlobAttestationArgs {
     /// The oldest that the statement may be, by the time signed in it, as 12h, 7d or unlimited
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_age: Option<MaxAge>,
+    /// Condition in CEL that must be true of the statement, over predicate, predicateType, subject and annotations (repeatable:
+    /// each)
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    pub(crate) conditions: Vec<String>,
     /// File with a DSSE envelope, in JSON or in base64 (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) signature: Vec<PathBuf>,

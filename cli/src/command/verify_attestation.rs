@@ -1,6 +1,6 @@
 //! `waxseal verify-attestation`.
 
-use waxseal_core::policy::{AttestationRequirement, Oldest};
+use waxseal_core::policy::{AttestationRequirement, Condition, Oldest};
 use waxseal_core::scan::SCAN_PREDICATE;
 use waxseal_core::scan::foreign::SCAN_TYPES;
 use waxseal_core::verify::Attestation;
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
         if rules.is_some() && types.iter().any(|kind| kind == "scan" || kind == SCAN_PREDICATE) {
             types.extend(SCAN_TYPES.map(ToOwned::to_owned));
         }
-        let mut wanted = requirement(keys, &types, args.judging.threshold, args.max_age)?;
+        let mut wanted = requirement(keys, &types, args.judging.threshold, args.max_age, &args.conditions)?;
         if let Some(rules) = rules {
             // Rule N5.
             let oldest = match args.max_age {
@@ -58,6 +58,7 @@ pub(super) fn requirement(
     types: &[String],
     threshold: usize,
     max_age: Option<MaxAge>,
+    conditions: &[String],
 ) -> Result<AttestationRequirement, Fault> {
     let types = types.iter().map(|text| predicate_type(text)).collect::<Result<Vec<_>, _>>()?;
     let mut wanted = AttestationRequirement::by(types, keys)
@@ -65,6 +66,13 @@ pub(super) fn requirement(
         .map_err(waxseal::Error::from)?;
     if let Some(MaxAge::Within(Age(max_age))) = max_age {
         wanted = wanted.max_age(max_age).map_err(waxseal::Error::from)?;
+    }
+    for text in conditions {
+        let condition = Condition::parse(text).map_err(|error| {
+            Fault::usage(format!("--where {text}: {error}"))
+                .hint("docs/conditions.md lists what a condition may say, as: predicate.result == \"PASSED\"")
+        })?;
+        wanted = wanted.condition(condition);
     }
     Ok(wanted)
 }

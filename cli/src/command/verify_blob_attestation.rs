@@ -31,7 +31,8 @@ pub(crate) async fn run(args: &VerifyBlobAttestationArgs, offline: bool) -> Resu
     file::fits([], read.chain(args.blob.as_deref().map(Path::new)))?;
     let session = Session::without_registry(offline)?;
     let keys = session.trusted(&args.key).await?;
-    let policy = Policy::requiring(requirement(keys, &args.types, args.threshold, args.max_age)?);
+    let policy =
+        Policy::requiring(requirement(keys, &args.types, args.threshold, args.max_age, &args.conditions)?);
     let now = Timestamp::now();
     let judged = judge(args, subject, &name, &policy, now);
     if let (Err(fault), Some(BlobAttestationOutput::Verdict)) = (&judged, args.output) {

@@ -280,7 +280,7 @@ const VERIFY_ATTESTATION: &[Flag] = &[
         "policy",
         Text,
         "policies in CUE and Rego are not evaluated here: --type, --key, --max-age, --annotations and --signed-for say what must \
-         hold; for more, hand what was verified to the policy's own tool, as `waxseal verify-attestation ... | jq -r \
+         hold, and --where asks what the statement says, in CEL; for more, hand what was verified to the policy's own tool, as `waxseal verify-attestation ... | jq -r \
          .payload | base64 -d | opa eval -I -d FILE.rego ...`",
     ),
     Flag::same("type", Text),

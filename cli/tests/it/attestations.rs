@@ -277,3 +277,37 @@ fn flags_about_scans_that_cannot_be_meant() {
         verify(&[&["--max-age", "7d", "--max-severity", "High"][..2], &wrong].concat()).ends(2).says(said);
     }
 }
+
+/// Rule Y5, as flags: only what is true passes, and what is no condition is said before anything is looked at.
+#[test]
+fn a_condition_on_what_a_statement_says() {
+    let (room, _registry, name) = room();
+    let kind = "https://in-toto.io/attestation/test-result/v0.1";
+    attest(&room, &name, kind, r#"{"result":"PASSED","failedTests":[]}"#, &[]);
+    let condition = r#"predicate.result == "PASSED" && size(predicate.failedTests) == 0"#;
+    verify(&room, &name, kind, &["--where", condition]).ends(0).says(&format!("where {condition}"));
+    verify(&room, &name, kind, &["--where", r#"predicate.result == "FAILED""#])
+        .ends(1)
+        .says_each(&["condition-not-met", r#"expected predicate.result == "FAILED", found it is false"#]);
+    verify(&room, &name, kind, &["--where", "true", "--where", "predicate.passed"])
+        .ends(1)
+        .says_each(&["condition-error", r#"there is no "passed""#]);
+    // Without one, the result is not looked at, and the output says so.
+    verify(&room, &name, kind, &["-o", "text"]).ends(0);
+    assert!(verify(&room, &name, kind, &["-o", "text"]).ends(0).data().contains("result: not judged"));
+    verify(&room, "oci:nothing", kind, &["--where", "predicate.result = 1"])
+        .ends(2)
+        .says_each(&["one = where two are meant", "docs/conditions.md"]);
+    verify(&room, "oci:nothing", kind, &["--where", "result == 1"]).ends(2).says("predicateType");
+}
+
+/// Every example of the page is a condition, and every table row of its functions is one that is known.
+#[test]
+fn the_page_about_conditions_can_be_typed() {
+    let page = include_str!("../../../docs/conditions.md");
+    let examples = page.split("```cel\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(examples.lines().count() > 5);
+    for line in examples.lines() {
+        waxseal_core::policy::Condition::parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+}

@@ -141,7 +141,14 @@ fn verify_attestation(room: &Room) -> Setting {
     let mut setting = attest(room);
     let name = "registry.example.com/app:1.0";
     room.write("scan.json", clean_scan());
-    let types = [("cyclonedx", "sbom.json"), ("vuln", "s.json"), ("custom", "a.txt"), ("scan", "scan.json")];
+    room.write("link.json", r#"{"name":"build"}"#);
+    let types = [
+        ("cyclonedx", "sbom.json"),
+        ("vuln", "s.json"),
+        ("custom", "a.txt"),
+        ("scan", "scan.json"),
+        ("link", "link.json"),
+    ];
     let lines = types
         .map(|(kind, file)| format!("waxseal attest --key app.key --type {kind} --predicate {file} {name}"));
     run(room, &setting, &lines);

@@ -223,3 +223,22 @@ pub const POLICY_TEXT_BYTES: usize = 16 << 10;
 
 /// Problems of a policy file that one message tells; the others are counted.
 pub const POLICY_PROBLEMS: usize = 20;
+
+/// Longest condition of a policy, in bytes (4 KiB; rule Y5).
+pub const CONDITION_BYTES: usize = 4 << 10;
+
+/// Deepest nesting of a condition.
+pub const CONDITION_DEPTH: usize = 32;
+
+/// Most loops (`all`, `exists`, `exists_one`, `filter`, `map`) of a condition, one inside the other (rule Y5).
+pub const CONDITION_LOOPS: usize = 2;
+
+/// Largest pattern of a condition when it is compiled, in bytes (256 KiB).
+pub const CONDITION_PATTERN_BYTES: usize = 256 << 10;
+
+/// Most turns of a loop of a condition, times those of the loop around it (rule Y5).
+pub const CONDITION_TURNS: usize = 100_000;
+
+/// Most steps that evaluating one condition takes: one for each part of it that is looked at, and one more for every 16
+/// bytes of text that are read or made.
+pub const CONDITION_STEPS: u64 = 2_000_000;

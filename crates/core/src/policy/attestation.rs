@@ -6,8 +6,11 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::scan::ResolvedScan;
+use super::summary::ResolvedSummary;
 use super::terms::{ResolvedTerms, Terms};
-use super::{PolicyError, ScanRules, SignedFor, TrustedKey, age_words};
+use super::{
+    Condition, PolicyError, ScanRules, SignedFor, TrustedKey, VERIFICATION_SUMMARY, VsaRules, age_words,
+};
 use crate::candidate::Format;
 use crate::predicate::{Claims, PredicateType};
 
@@ -22,6 +25,8 @@ pub struct AttestationRequirement {
     inherit: bool,
     max_age: Option<SignedDuration>,
     scan: Option<Box<ScanRules>>,
+    summary: Option<Box<VsaRules>>,
+    conditions: Vec<Condition>,
 }
 
 /// How old a scan may be.
@@ -43,7 +48,15 @@ impl AttestationRequirement {
         if types.is_empty() {
             return Err(PolicyError::NoType);
         }
-        let requirement = Self { types, terms: Terms::by(keys)?, inherit: false, max_age: None, scan: None };
+        let requirement = Self {
+            types,
+            terms: Terms::by(keys)?,
+            inherit: false,
+            max_age: None,
+            scan: None,
+            summary: None,
+            conditions: Vec::new(),
+        };
         if requirement.newest_counts() {
             requirement.timed()?;
         }
@@ -119,6 +132,47 @@ impl AttestationRequirement {
         }
     }
 
+    /// What a verification summary must say, and how old it may be (rule Y6). The only type is the one of SLSA's summaries,
+    /// [`VERIFICATION_SUMMARY`]; the newest of each verifier is judged.
+    pub fn summary(mut self, rules: VsaRules, oldest: Oldest) -> Result<Self, PolicyError> {
+        rules.check()?;
+        if let Some(other) = self.types.iter().find(|one| one.as_str() != VERIFICATION_SUMMARY) {
+            return Err(PolicyError::NoSummary { predicate_type: other.to_string() });
+        }
+        self.summary = Some(Box::new(rules));
+        match oldest {
+            Oldest::Age(age) => self.max_age(age),
+            Oldest::Unlimited => Ok(self),
+        }
+    }
+
+    /// A condition that must be true of the statement; of several, each. Where the newest is judged, it is held against it
+    /// alone (rules N1, Y5).
+    #[must_use]
+    pub fn condition(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// An error if a type that carries a result (a scan, a test result, a verification summary) is asked for and no rule
+    /// looks at the result (rule Y6): of such a statement, one that failed counts like one that passed. For policy files; a
+    /// person at a command line is told in the verdict.
+    pub fn reads_results(&self) -> Result<(), PolicyError> {
+        match self.types.iter().find(|one| Claims::of(one).has_result()) {
+            Some(unread) if !self.reads_content() => {
+                Err(PolicyError::ResultUnread { predicate_type: unread.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether any rule looks at what the statement says.
+    pub(crate) fn reads_content(&self) -> bool {
+        self.scan.as_ref().is_some_and(|rules| rules.limits_anything())
+            || self.summary.is_some()
+            || !self.conditions.is_empty()
+    }
+
     /// The types that count, at least one, each once.
     pub fn types(&self) -> &[PredicateType] {
         &self.types
@@ -164,6 +218,16 @@ impl AttestationRequirement {
         self.scan.as_deref()
     }
 
+    /// What a verification summary must say, if anything is asked.
+    pub fn summary_rules(&self) -> Option<&VsaRules> {
+        self.summary.as_deref()
+    }
+
+    /// The conditions on the statement.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
     /// Whether the newest statement is judged, and it alone: if of one type a later statement takes an earlier one back,
     /// then among all types here.
     pub fn newest_counts(&self) -> bool {
@@ -194,6 +258,12 @@ impl AttestationRequirement {
                 text = format!("{text}, {rules}");
             }
         }
+        if let Some(rules) = &self.summary {
+            text = format!("{text}, {}", rules.describe());
+        }
+        for condition in &self.conditions {
+            text = format!("{text}, where {}", condition.as_str());
+        }
         if self.inherit {
             text.push_str(", of the image or of the index that lists it");
         }
@@ -209,6 +279,12 @@ impl AttestationRequirement {
             max_age_seconds: self.max_age.map(|age| age.as_secs()),
             max_age_nanoseconds: self.max_age.map(|age| age.subsec_nanos()),
             scan: self.scan.as_ref().map(|rules| rules.resolved()),
+            summary: self.summary.as_ref().map(|rules| rules.resolved()),
+            conditions: {
+                let mut texts: Vec<_> = self.conditions.iter().map(Condition::as_str).collect();
+                texts.sort_unstable();
+                texts
+            },
         }
     }
 }
@@ -224,4 +300,8 @@ pub(super) struct ResolvedAttestation<'a> {
     max_age_seconds: Option<i64>,
     max_age_nanoseconds: Option<i32>,
     scan: Option<ResolvedScan<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<ResolvedSummary<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<&'a str>,
 }

@@ -24,6 +24,26 @@ pub enum PolicyError {
         /// The type.
         predicate_type: String,
     },
+    /// Rules on the content of a verification summary are asked of another type.
+    #[error("{predicate_type} is no verification summary: what one must say cannot be asked of it")]
+    NoSummary {
+        /// The type.
+        predicate_type: String,
+    },
+    /// A rule on the content of a verification summary cannot be meant.
+    #[error("{field}: {why}")]
+    SummaryRule {
+        /// The field of the rules.
+        field: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A type that carries a result is asked for, and no rule looks at the result (rule Y6).
+    #[error("{predicate_type} carries a result, and nothing here looks at it: one that failed would count")]
+    ResultUnread {
+        /// The type.
+        predicate_type: String,
+    },
     /// A greatest age is below zero.
     #[error("a greatest age below zero")]
     NegativeAge,
@@ -99,6 +119,14 @@ pub enum PolicyError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A condition is none (rule Y5).
+    #[error("the condition cannot be used: {why}")]
+    Condition {
+        /// Where in its text, in bytes.
+        at: usize,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl PolicyError {
@@ -109,6 +137,9 @@ impl PolicyError {
             Self::NoType => "policy-without-type",
             Self::Timeless { .. } => "policy-timeless-type",
             Self::NoScan { .. } => "policy-no-scan",
+            Self::NoSummary { .. } => "policy-no-summary",
+            Self::SummaryRule { .. } => "policy-summary-rule",
+            Self::ResultUnread { .. } => "policy-result-unread",
             Self::NegativeAge => "policy-max-age",
             Self::ScanRule { .. } => "policy-scan-rule",
             Self::SameKeyTwice { .. } => "policy-same-key-twice",
@@ -120,6 +151,7 @@ impl PolicyError {
             Self::Mirror { .. } => "policy-mirror",
             Self::Namespace { .. } => "policy-namespace",
             Self::Glob { .. } => "policy-pattern",
+            Self::Condition { .. } => "policy-condition",
         }
     }
 }

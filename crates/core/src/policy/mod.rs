@@ -4,6 +4,7 @@
 //! never by parts of several (rule S1). There is no default policy: whoever decides says what is wanted.
 
 mod attestation;
+mod condition;
 mod error;
 pub mod file;
 mod key;
@@ -11,12 +12,15 @@ mod name;
 mod scan;
 mod set;
 mod signature;
+mod summary;
 mod terms;
 
 use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use attestation::{AttestationRequirement, Oldest};
+pub use condition::Condition;
+pub(crate) use condition::{Arithmetic, Expression, Function, Loop, Order, Root};
 pub use error::PolicyError;
 pub use key::TrustedKey;
 pub use name::{RepositoryGlob, SignedFor};
@@ -29,6 +33,7 @@ pub use set::{
     Selector, Unmatched,
 };
 pub use signature::SignatureRequirement;
+pub use summary::{VERIFICATION_SUMMARY, VsaRules};
 pub(crate) use terms::Terms;
 
 use crate::digest::Digest;

@@ -15,6 +15,17 @@ pub enum SignedFor {
     Globs(Vec<RepositoryGlob>),
 }
 
+impl SignedFor {
+    /// As the digest of a policy covers it.
+    pub(super) fn resolved(&self) -> Vec<&str> {
+        match self {
+            Self::Any => vec!["any"],
+            Self::Same => vec!["same"],
+            Self::Globs(globs) => globs.iter().map(RepositoryGlob::as_str).collect(),
+        }
+    }
+}
+
 /// A pattern over repository names: `*` within one path segment, `**` across any number of them, none included
 /// unless it ends the pattern; the registry is part of it, and any of Docker's names for its own one is the same.
 ///

@@ -88,11 +88,7 @@ impl Terms {
             keys,
             threshold: self.threshold.get(),
             annotations: &self.annotations,
-            signed_for: match &self.signed_for {
-                SignedFor::Any => vec!["any"],
-                SignedFor::Same => vec!["same"],
-                SignedFor::Globs(globs) => globs.iter().map(RepositoryGlob::as_str).collect(),
-            },
+            signed_for: self.signed_for.resolved(),
             formats: self.formats.iter().map(|format| format.name()).collect(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod claims;
 pub(crate) mod openvex;
+pub(crate) mod summary;
 
 use core::fmt;
 use core::str::FromStr;

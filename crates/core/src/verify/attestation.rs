@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::condition::{self, Facts};
 use super::image::{Judge, Judged, Signer, annotations, formats, other_subject, statement};
 use super::scan::{self, Judgement, Scanned};
-use super::{Finding, Proof, Reason, Verified};
+use super::{Finding, Proof, Reason, Verified, summary};
 use crate::candidate::{Candidate, EvidenceStore, Format, Origin, Signed};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
@@ -21,6 +22,7 @@ use crate::key::{KeyId, Scheme};
 use crate::limits::AHEAD_SECONDS;
 use crate::policy::{AttestationRequirement, VexRule, age_words};
 use crate::predicate::openvex::OpenVex;
+use crate::predicate::summary::Summary;
 use crate::predicate::{Claims, PredicateType};
 use crate::scan::{SCAN_PREDICATE, Scanner};
 use crate::statement::{COSIGN_SIGN, StatementSubject};
@@ -86,6 +88,8 @@ struct Attested {
     subjects: Vec<(StatementSubject, Digest)>,
     finished: Option<Timestamp>,
     maker: String,
+    /// The verification summary, where the requirement has rules on it.
+    summary: Option<Result<Summary, String>>,
 }
 
 /// An attestation that was selected: by a trusted key that counts, of a wanted type, about what is judged.
@@ -287,6 +291,11 @@ impl<'a> Judge<'a> {
             Some(_) => self.verifier.read_scan(predicate_type, predicate).ok().map(|scan| scan.scanner),
         };
         wanted_scanner(scanner.as_ref(), wanted)?;
+        let summary = wanted.summary_rules().map(|rules| (rules, Summary::parse(predicate)));
+        // One that does not say whose it is, or for what, is judged: it may be the one that was asked for.
+        if let Some((rules, Ok(read))) = &summary {
+            summary::wanted(read, rules, self.about.repository)?;
+        }
         let digests = if wanted.inherits() { &self.about.covered } else { &self.about.own };
         let subjects: Vec<_> =
             statement.subjects_with(digests).map(|(subject, digest)| (subject.clone(), digest)).collect();
@@ -306,15 +315,17 @@ impl<'a> Judge<'a> {
             return Err(Finding::new(Reason::NotInherited).compared(expected, found));
         }
         // Rule N4, and P3: one scanner's word about an index takes nothing back that it said about the image itself.
-        let maker = match &scanner {
-            Some(scanner) => scanner.identity(),
-            None => claims.maker(statement.predicate.as_deref()),
+        let maker = match (&scanner, &summary) {
+            (Some(scanner), _) => scanner.identity(),
+            (None, Some((rules, Ok(read)))) => summary::maker(read, rules),
+            (None, _) => claims.maker(statement.predicate.as_deref()),
         };
         let own = subjects.iter().find(|(_, digest)| self.about.own.contains(&digest));
         let about = own.or(subjects.first()).map(|(_, digest)| digest.to_string()).unwrap_or_default();
         Ok(Attested {
             finished: claims.finished(statement.predicate.as_deref()),
             maker: format!("{maker} of {about}"),
+            summary: summary.map(|(_, read)| read),
             predicate_type: predicate_type.clone(),
             predicate: statement.predicate,
             subjects,
@@ -389,8 +400,15 @@ impl<'a> Judge<'a> {
         digest: &Digest,
         vex: &[(&VexRule, OpenVex)],
     ) -> Result<(Vec<Finding>, Option<String>), Vec<Finding>> {
-        let Some(rules) = wanted.scan_rules() else { return Ok((Vec::new(), None)) };
         let attested = &one.attested;
+        if let (Some(rules), Some(read)) = (wanted.summary_rules(), &attested.summary) {
+            let objections = match read {
+                Ok(read) => summary::objections(read, rules),
+                Err(error) => vec![Finding::new(Reason::MalformedSummary).found(error.clone())],
+            };
+            return if objections.is_empty() { Ok((Vec::new(), None)) } else { Err(objections) };
+        }
+        let Some(rules) = wanted.scan_rules() else { return Ok((Vec::new(), None)) };
         let text = attested.predicate.as_deref().map(RawValue::get).unwrap_or_default();
         let key = (requirement, *digest, Digest::of(text));
         let known = self.scans.borrow().get(&key).cloned();
@@ -425,9 +443,10 @@ impl<'a> Judge<'a> {
         // A subject may stand there more than once: one of them must meet all of it (rule S1).
         let mut first = None;
         let mut fitting = None;
-        for (subject, digest) in &attested.subjects {
+        for (nth, (subject, digest)) in attested.subjects.iter().enumerate() {
             let fits = annotations(&subject.annotations, wanted.wanted_annotations())
-                .and_then(|()| self.name(subject.name.as_deref(), wanted.wanted_name()));
+                .and_then(|()| self.name(subject.name.as_deref(), wanted.wanted_name()))
+                .and_then(|()| self.conditions(one, (nth, subject), wanted));
             match fits {
                 Ok(()) => {
                     fitting = Some((subject, digest));
@@ -464,6 +483,63 @@ impl<'a> Judge<'a> {
         };
         let proof = Proof { keys: vec![key], policy: self.policy.digest(), at: self.now };
         Ok(Verified::assertion(attestation, proof))
+    }
+
+    /// Each condition is true of the statement and this subject (rule Y5). The same statement in another envelope is looked at
+    /// once.
+    fn conditions(
+        &self,
+        one: &Selected<'_, '_>,
+        (nth, subject): (usize, &StatementSubject),
+        wanted: &AttestationRequirement,
+    ) -> Result<(), Finding> {
+        if wanted.conditions().is_empty() {
+            return Ok(());
+        }
+        let statement = Digest::of(one.envelope.payload());
+        let mut facts = None;
+        for condition in wanted.conditions() {
+            let key = (condition.as_str().to_owned(), statement, nth);
+            let known = self.conditions.borrow().get(&key).cloned();
+            let held = known.unwrap_or_else(|| {
+                let held = match facts.get_or_insert_with(|| Facts::of(&one.attested, subject)) {
+                    Ok(facts) => condition::holds(condition, facts),
+                    Err(error) => Err(error.clone()),
+                };
+                self.conditions.borrow_mut().insert(key, held.clone());
+                held
+            });
+            let (reason, found) = match held {
+                Ok(true) => continue,
+                Ok(false) => (Reason::ConditionNotMet, "it is false".to_owned()),
+                Err(why) => (Reason::ConditionError, why),
+            };
+            return Err(Finding::new(reason).compared(condition.as_str(), found));
+        }
+        Ok(())
+    }
+}
+
+impl Facts {
+    /// What a condition can speak of.
+    fn of(attested: &Attested, subject: &StatementSubject) -> Result<Self, String> {
+        let predicate = attested.predicate.as_deref().map_or("null", RawValue::get);
+        let digests: serde_json::Map<_, _> = subject
+            .digests
+            .iter()
+            .map(|digest| (digest.algorithm().to_string(), Value::from(digest.hex())))
+            .collect();
+        let annotations: serde_json::Map<_, _> = subject.annotations.clone().into_iter().collect();
+        let mut about = serde_json::Map::new();
+        about.extend(subject.name.clone().map(|name| ("name".to_owned(), Value::from(name))));
+        about.insert("digest".to_owned(), digests.into());
+        about.insert("annotations".to_owned(), annotations.clone().into());
+        Ok(Self {
+            predicate: serde_json::from_str(predicate).map_err(|error| error.to_string())?,
+            predicate_type: attested.predicate_type.to_string(),
+            subject: about.into(),
+            annotations: annotations.into(),
+        })
     }
 }
 

@@ -33,7 +33,12 @@ pub(super) struct Judge<'a> {
     pub(super) left_out: bool,
     /// Scans that were judged: by the requirement, the digest and the predicate.
     pub(super) scans: RefCell<HashMap<(usize, Digest, Digest), Rc<Judgement>>>,
+    /// Conditions that were evaluated.
+    pub(super) conditions: RefCell<HashMap<Asked, Result<bool, String>>>,
 }
+
+/// A condition by its text, the statement, and the place of the subject in it.
+type Asked = (String, Digest, usize);
 
 /// What is judged, by the digests that it has.
 pub(super) struct About<'a> {
@@ -160,6 +165,7 @@ impl<'a> Judge<'a> {
             checks: 0,
             left_out: false,
             scans: RefCell::default(),
+            conditions: RefCell::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 mod attestation;
 mod blob;
 mod blob_attestation;
+mod condition;
 mod decide;
 mod finding;
 mod image;
@@ -14,6 +15,7 @@ mod platforms;
 mod reason;
 mod scan;
 mod standing;
+mod summary;
 mod unseen;
 mod verdict;
 mod verified;
@@ -250,7 +252,7 @@ fn unchecked(policy: &Policy) -> Vec<&'static str> {
     // A statement with a result says "failed" under the same type and key as one that says "passed" (rule Y6).
     let unread = policy.requirements().iter().any(|requirement| match requirement {
         Requirement::Attestation(wanted) => {
-            wanted.newest_counts() && wanted.scan_rules().is_none_or(|rules| !rules.limits_anything())
+            (wanted.newest_counts() || wanted.reads_results().is_err()) && !wanted.reads_content()
         }
         Requirement::Signature(_) => false,
     });

@@ -75,6 +75,10 @@ pub enum Reason {
     Superseded,
     /// The scan is by a scanner that the policy does not name: it is not judged (rule N4).
     OtherScanner,
+    /// The verification summary is by a verifier that the policy does not name: it is not judged (rule Y6).
+    OtherVerifier,
+    /// The verification summary is for another repository than the policy asks for: it is not judged (rule Y6).
+    OtherResource,
     /// The signature holds, and an annotation that was asked for is not signed (rule S4).
     AnnotationMissing,
     /// The signature holds, and an annotation has another value than was asked for.
@@ -93,6 +97,18 @@ pub enum Reason {
     TimeAhead,
     /// The signed predicate's time is too long ago.
     TooOld,
+    /// A condition has no value: something that it looks at is not there or of another kind, or it takes too long (rule Y5).
+    ConditionError,
+    /// A condition is not true of the statement.
+    ConditionNotMet,
+    /// The signature holds, and the predicate cannot be read as a verification summary.
+    MalformedSummary,
+    /// What was verified was verified against another policy.
+    OtherPolicy,
+    /// A level that the policy asks for was not verified.
+    LevelNotMet,
+    /// The verification did not pass.
+    VerificationFailed,
     /// The signature holds, and the predicate cannot be read as a scan.
     MalformedScan,
     /// The scanner is older than the policy asks for, or says no version.
@@ -179,6 +195,14 @@ impl Reason {
             Self::ExemptionExpired => "exemption-expired",
             Self::Unmatched => "unmatched",
             Self::OtherScanner => "other-scanner",
+            Self::OtherVerifier => "other-verifier",
+            Self::OtherResource => "other-resource",
+            Self::ConditionError => "condition-error",
+            Self::ConditionNotMet => "condition-not-met",
+            Self::MalformedSummary => "malformed-summary",
+            Self::OtherPolicy => "other-policy",
+            Self::LevelNotMet => "level-not-met",
+            Self::VerificationFailed => "verification-failed",
             Self::MalformedScan => "malformed-scan",
             Self::ScannerTooOld => "scanner-too-old",
             Self::ScanIncomplete => "scan-incomplete",
@@ -262,6 +286,16 @@ impl Reason {
             Self::ExemptionExpired => "an exemption has expired and no longer applies",
             Self::Unmatched => "no rule of the policy is for this image",
             Self::OtherScanner => "the scan is by a scanner that was not asked for",
+            Self::OtherVerifier => "the summary is by a verifier that was not asked for",
+            Self::OtherResource => "the summary is for another repository than was asked for",
+            Self::ConditionError => "a condition cannot be evaluated over the statement",
+            Self::ConditionNotMet => "a condition is not true of the statement",
+            Self::MalformedSummary => {
+                "the signature holds, but the predicate cannot be read as a verification summary"
+            }
+            Self::OtherPolicy => "the image was verified against another policy than was asked for",
+            Self::LevelNotMet => "a level that was asked for was not verified",
+            Self::VerificationFailed => "the verification that is summed up did not pass",
             Self::MalformedScan => "the signature holds, but the predicate cannot be read as a scan",
             Self::ScannerTooOld => "the scanner is older than asked for, or says no version",
             Self::ScanIncomplete => "the scan is not complete, so it says nothing of what it did not see",
@@ -325,6 +359,8 @@ impl Reason {
         Self::LaterMaterial,
         Self::Superseded,
         Self::OtherScanner,
+        Self::OtherVerifier,
+        Self::OtherResource,
         Self::AnnotationMissing,
         Self::AnnotationMismatch,
         Self::SignedForMismatch,
@@ -334,6 +370,12 @@ impl Reason {
         Self::TimeMissing,
         Self::TimeAhead,
         Self::TooOld,
+        Self::ConditionError,
+        Self::ConditionNotMet,
+        Self::MalformedSummary,
+        Self::OtherPolicy,
+        Self::LevelNotMet,
+        Self::VerificationFailed,
         Self::MalformedScan,
         Self::ScannerTooOld,
         Self::ScanIncomplete,

@@ -2,7 +2,7 @@
 
 use waxseal_core::Reason;
 
-use crate::attestations::{kinds as attested, newest, subjects};
+use crate::attestations::{conditions, kinds as attested, newest, subjects, summaries};
 use crate::scans::{content as scanned, whole};
 use crate::signatures::{content, counting, kinds, names, schemes};
 use crate::{blobs, looking, make, platforms, sets, time, verdict};
@@ -46,6 +46,14 @@ fn test_of(reason: Reason) -> Option<fn()> {
         Reason::KeyNotYetValid => time::t1_a_key_counts_from_its_first_moment,
         Reason::KeyExpired => time::t1_a_key_counts_to_its_last_moment,
         Reason::KeyRevoked => time::t1_a_key_no_longer_counts_at_the_moment_of_its_revocation,
+        Reason::OtherVerifier => summaries::y6_the_verifier_is_compared,
+        Reason::OtherResource => summaries::y6_the_resource_is_compared,
+        Reason::ConditionError => conditions::y5_an_error_refuses,
+        Reason::ConditionNotMet => conditions::y5_only_what_is_true_passes,
+        Reason::MalformedSummary => summaries::y6_a_summary_that_cannot_be_read_refuses,
+        Reason::OtherPolicy => summaries::y6_the_policy_is_compared,
+        Reason::LevelNotMet => summaries::y6_the_levels_are_compared,
+        Reason::VerificationFailed => summaries::y6_a_summary_must_have_passed,
         Reason::OtherScanner | Reason::ScannerTooOld => scanned::scanners,
         Reason::MalformedScan => whole::n4_a_bill_of_materials_is_no_scan,
         Reason::ScanIncomplete => scanned::require_complete,
