@@ -57,7 +57,8 @@ fn every_rule_of_this_page_is_quoted() {
     let book = book();
     for rule in [
         "L1", "L2", "L3", "L4", "L5", "L6", "L7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9",
-        "S10", "P1", "P2", "P3", "P4", "N1", "N2", "N3", "N4", "T1", "T2", "V1", "V3", "V4",
+        "S10", "P1", "P2", "P3", "P4", "N1", "N2", "N3", "N4", "T1", "T2", "V1", "V2", "V3", "V4", "Y1",
+        "Y2", "Y3", "Y4",
     ] {
         let quoted = book.contains(&format!("({rule})"))
             || book.contains(&format!("{rule},"))

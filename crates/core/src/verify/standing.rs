@@ -18,7 +18,6 @@ pub struct StandingStatement {
     pub origin: Origin,
     /// The statement, as it was signed.
     pub payload: Vec<u8>,
-    predicate_type: String,
     succession: Option<Succession>,
 }
 
@@ -49,11 +48,6 @@ impl StandingStatement {
     pub fn is_in(&self, succession: &Succession) -> bool {
         self.succession.as_ref() == Some(succession)
     }
-
-    /// Whether the signed statement has this predicate type.
-    pub fn is_of(&self, predicate_type: &PredicateType) -> bool {
-        self.predicate_type == predicate_type.as_str()
-    }
 }
 
 /// The statements about `image` among the evidence that `key` has signed, each with the candidate that it is.
@@ -76,6 +70,5 @@ fn statement_by(candidate: &Candidate, key: &PublicKey, image: &Digest) -> Optio
         origin: candidate.origin().clone(),
         payload: envelope.payload().to_vec(),
         succession: Succession::read(&statement),
-        predicate_type: statement.predicate_type,
     })
 }
