@@ -19,6 +19,9 @@ pub const LISTING_PAGES: usize = 1_024;
 /// Largest page of a tag listing, in bytes (16 MiB).
 pub const TAG_LISTING_BYTES: u64 = 16 << 20;
 
+/// Most repositories that the catalogue of a registry may hold.
+pub const CATALOG_REPOSITORIES: usize = 100_000;
+
 /// Most tags that a listing may hold.
 pub const TAGS: usize = 100_000;
 

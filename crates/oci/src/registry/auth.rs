@@ -40,6 +40,8 @@ pub(crate) enum Access {
     Delete,
     /// Asks for nothing but whether the credentials hold.
     Login,
+    /// Reads the names of all repositories.
+    Catalog,
     /// Writes, and reads from another repository of the registry.
     Mount {
         /// The path of the other repository.
@@ -54,6 +56,7 @@ impl Access {
             Self::Push | Self::Mount { .. } => &["pull", "push"],
             Self::Delete => &["pull", "delete"],
             Self::Login => &[],
+            Self::Catalog => &["*"],
         }
     }
 
@@ -61,6 +64,8 @@ impl Access {
     fn scopes(&self, repository: &str, challenge: &[String]) -> Vec<String> {
         let mut scopes = match self {
             Self::Login => Vec::new(),
+            // What a registry asks beyond it could be all of a repository.
+            Self::Catalog => return vec!["registry:catalog:*".to_owned()],
             _ => vec![format!("repository:{repository}:{}", self.actions().join(","))],
         };
         if let Self::Mount { from } = self {
@@ -309,6 +314,8 @@ mod tests {
         );
         assert_eq!(Access::Delete.scopes("a", &[]), ["repository:a:pull,delete"]);
         assert!(Access::Login.scopes("a", &theirs(&["repository:a:pull", "registry:catalog:*"])).is_empty());
+        let all = Access::Catalog.scopes("a", &theirs(&["repository:a:*", "registry:catalog:*"]));
+        assert_eq!(all, ["registry:catalog:*"]);
         let mount = Access::Mount { from: "b".to_owned() };
         assert_eq!(mount.scopes("a", &[]), ["repository:a:pull,push", "repository:b:pull"]);
         let many: Vec<String> = (0..100).map(|number| format!("repository:r{number}:pull")).collect();

@@ -1,4 +1,4 @@
-//! Listings in pages, and the tags of a repository.
+//! Listings in pages: the tags of a repository, and the repositories of a registry.
 //!
 //! The address of the next page stays at the registry, is asked once, and the number of pages is bounded (T-56).
 
@@ -26,6 +26,7 @@ pub(super) struct Pages<'a> {
     registry: &'a Registry,
     what: &'static str,
     accept: &'static str,
+    access: Access,
     limit: u64,
     next: Option<Url>,
     seen: HashSet<Url>,
@@ -41,7 +42,14 @@ impl<'a> Pages<'a> {
         first: Url,
     ) -> Self {
         let until = registry.deadline();
-        Self { registry, what, accept, limit, next: Some(first), seen: HashSet::new(), until }
+        let (access, next) = (Access::Pull, Some(first));
+        Self { registry, what, accept, access, limit, next, seen: HashSet::new(), until }
+    }
+
+    /// The same for a listing of the whole registry.
+    pub(super) fn of_registry(mut self) -> Self {
+        self.access = Access::Catalog;
+        self
     }
 
     /// Whether the page that comes next is the first.
@@ -58,7 +66,8 @@ impl<'a> Pages<'a> {
         if !self.seen.insert(url.clone()) {
             return Err(self.error(ErrorKind::Protocol, "a page leads back to an earlier one"));
         }
-        let call = Call::new(Method::GET, url.clone(), Access::Pull).accept(self.accept).limit(self.limit);
+        let call = Call::new(Method::GET, url.clone(), self.access.clone());
+        let call = call.accept(self.accept).limit(self.limit);
         let answer = self.registry.call(call, self.until).await?;
         if answer.status == StatusCode::OK
             && let Some(link) =
@@ -71,8 +80,12 @@ impl<'a> Pages<'a> {
         Ok(Some(answer))
     }
 
-    fn error(&self, kind: ErrorKind, why: &str) -> Error {
-        Error::new(kind, format!("{} of {}: {why}", self.what, self.registry.repository()))
+    pub(super) fn error(&self, kind: ErrorKind, why: &str) -> Error {
+        let repository = self.registry.repository();
+        match self.access {
+            Access::Catalog => Error::new(kind, format!("{} of {}: {why}", self.what, repository.registry())),
+            _ => Error::new(kind, format!("{} of {repository}: {why}", self.what)),
+        }
     }
 }
 

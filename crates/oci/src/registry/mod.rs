@@ -22,6 +22,7 @@
 mod address;
 mod auth;
 mod blob;
+mod catalog;
 mod challenge;
 mod download;
 mod listing;
@@ -54,6 +55,7 @@ use self::challenge::Challenge;
 use self::transport::Transport;
 use crate::error::{Error, ErrorKind};
 
+pub use catalog::Catalog;
 pub use login::LoginCheck;
 pub use manifest::PutManifest;
 pub use options::{AbsentStatus, ClientIdentity, ClientOptions, Login, PlainHttp, Retries};

@@ -159,6 +159,9 @@ fn basic(call: &Call) -> Option<(String, String)> {
 }
 
 fn scope(call: &Call) -> Option<String> {
+    if call.route == Route::Catalog {
+        return Some("registry:catalog:*".to_owned());
+    }
     let actions = match call.method.as_str() {
         "GET" | "HEAD" if !matches!(call.route, Route::Upload { .. }) => "pull",
         "DELETE" if !matches!(call.route, Route::Upload { .. }) => "delete",

@@ -1,4 +1,4 @@
-//! Listings: the base endpoint, tags, and referrers.
+//! Listings: the base endpoint, the catalogue, tags, and referrers.
 
 use serde_json::{Value, json};
 use waxseal_core::Digest;
@@ -15,6 +15,29 @@ pub(super) fn base(call: &Call) -> Answer {
         Answer::json(200, "application/json", &json!({}))
     } else {
         Answer::error(405, "UNSUPPORTED", "the base is only read")
+    }
+}
+
+pub(super) fn catalog(store: &Store, settings: &Settings, call: &Call) -> Answer {
+    if !settings.catalog {
+        return not_found();
+    }
+    if !call.is_read() {
+        return Answer::error(405, "UNSUPPORTED", "the catalogue is only read");
+    }
+    let members = query(&call.query);
+    let last = members.get("last").map_or("", String::as_str);
+    let all: Vec<String> = store.names().into_iter().filter(|name| name.as_str() > last).collect();
+    let asked = members.get("n").and_then(|n| n.parse::<usize>().ok());
+    let size = asked.into_iter().chain(settings.page_size).min().unwrap_or(usize::MAX);
+    let page = &all[..size.min(all.len())];
+    let answer = Answer::json(200, "application/json", &json!({ "repositories": page }));
+    match page.last() {
+        Some(last) if page.len() < all.len() => {
+            let last = percent_encode(last);
+            answer.header("Link", format!(r#"</v2/_catalog?n={size}&last={last}>; rel="next""#))
+        }
+        _ => answer,
     }
 }
 

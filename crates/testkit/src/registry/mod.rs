@@ -127,6 +127,12 @@ impl Registry {
         self.with(|settings| settings.referrers_api = false)
     }
 
+    /// Answers 404 to the catalogue, as registries of many tenants do.
+    #[must_use]
+    pub fn without_catalog(self) -> Self {
+        self.with(|settings| settings.catalog = false)
+    }
+
     /// Takes manifests whose blobs or children are missing.
     #[must_use]
     pub fn accept_missing_blobs(self) -> Self {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Base,
+    Catalog,
     Token,
     Manifest {
         repository: String,
@@ -44,6 +45,9 @@ impl Route {
         if rest.is_empty() || rest == "/" {
             return Self::Base;
         }
+        if rest == "/_catalog" {
+            return Self::Catalog;
+        }
         let segments: Vec<&str> = rest.trim_start_matches('/').split('/').collect();
         let owned = |segments: &[&str]| segments.join("/");
         let route = match segments.as_slice() {
@@ -79,7 +83,7 @@ impl Route {
             | Self::Upload { repository, .. }
             | Self::Tags { repository }
             | Self::Referrers { repository, .. } => Some(repository),
-            Self::Base | Self::Token | Self::BadName | Self::Unknown => None,
+            Self::Base | Self::Catalog | Self::Token | Self::BadName | Self::Unknown => None,
         }
     }
 }

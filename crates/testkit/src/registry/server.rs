@@ -144,6 +144,7 @@ pub(super) fn honest(state: &State, call: &Call) -> Answer {
     let mut store = state.store.lock().unwrap();
     let answer = match &call.route {
         Route::Base => listing::base(call),
+        Route::Catalog => listing::catalog(&store, &settings, call),
         Route::Token => access::token(state, &settings, call),
         Route::Manifest { repository, reference } => {
             manifests::answer(&mut store, &settings, call, repository, reference)

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Whether there is a referrers API.
     pub referrers_api: bool,
+    /// Whether there is a catalogue of repositories.
+    pub catalog: bool,
     /// Whether a manifest may name blobs and manifests that are not there.
     pub missing_blobs: bool,
     /// Whether a POST with a digest and the body makes a blob; else it opens an upload.
@@ -47,6 +49,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             referrers_api: true,
+            catalog: true,
             missing_blobs: false,
             single_post: true,
             mounts: true,
