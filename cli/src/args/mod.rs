@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod download;
 pub(crate) mod generate_key_pair;
 pub(crate) mod import_key_pair;
+pub(crate) mod inventory;
 pub(crate) mod judging;
 pub(crate) mod load;
 pub(crate) mod login;
@@ -84,6 +85,7 @@ pub(crate) enum Command {
     Load(Box<load::LoadArgs>),
     Tree(Box<tree::TreeArgs>),
     Triangulate(Box<triangulate::TriangulateArgs>),
+    Inventory(Box<inventory::InventoryArgs>),
     Scan(Box<scan::ScanArgs>),
     Download(Box<download::DownloadArgs>),
     Attach(Box<attach::AttachArgs>),

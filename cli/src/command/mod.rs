@@ -11,6 +11,7 @@ mod doctor;
 mod download;
 mod generate_key_pair;
 mod import_key_pair;
+mod inventory;
 mod judging;
 mod load;
 mod login;
@@ -54,6 +55,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Load(args) => load::run(&args, offline).await,
         Command::Tree(args) => tree::run(&args, offline).await,
         Command::Triangulate(args) => triangulate::run(&args, offline).await,
+        Command::Inventory(args) => inventory::run(&args, offline).await,
         Command::Scan(args) => scan::run(&args, offline).await,
         Command::Download(args) => download::run(&args, offline).await,
         Command::Attach(args) => attach::run(&args, offline).await,

@@ -4,6 +4,8 @@
 
 pub(crate) mod doctor;
 mod escape;
+mod html;
+pub(crate) mod inventory;
 pub(crate) mod progress;
 pub(crate) mod scan;
 pub(crate) mod tree;

@@ -41,6 +41,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "verify-blob-attestation", prepare: verify_blob_attestation },
     Verb { name: "download attestation", prepare: verify_attestation },
     Verb { name: "download sbom", prepare: download_sbom },
+    Verb { name: "inventory", prepare: inventory },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -189,6 +190,22 @@ fn download_sbom(room: &Room) -> Setting {
     Setting { replacements, _guests: vec![Box::new(registry)], ..setting }
 }
 
+/// A registry with an image that is signed and scanned, manifests that name it, and a program that prints a pod of it.
+fn inventory(room: &Room) -> Setting {
+    let setting = verify_attestation(room);
+    room.write("release.pub", fixtures::public_key_pem("p256"));
+    let host = setting.replacements[0].1.clone();
+    room.ok(&["copy", &format!("{host}/app:1.0"), &format!("{host}/team/app:1.0")]);
+    room.write("app.yaml", format!("kind: Pod\nspec: {{containers: [{{image: '{host}/app:1.0'}}]}}\n"));
+    let pods = room.write(
+        "pods.json",
+        format!(r#"{{"kind":"Pod","spec":{{"containers":[{{"image":"{host}/app:1.0"}}]}}}}"#),
+    );
+    let kubectl = room.write("home/bin/kubectl", format!("#!/bin/sh\ncat {pods}\n"));
+    std::fs::set_permissions(kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    setting
+}
+
 fn save(_: &Room) -> Setting {
     let (registry, other) = (Registry::start(), Registry::start());
     IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build().push_to(&registry, "app", "1.0");
@@ -268,7 +285,7 @@ fn examples(room: &Room, verb: &str) -> Vec<String> {
     for example in &examples {
         // What is wrapped cannot be copied.
         assert!(
-            example.starts_with("waxseal "),
+            example.starts_with("waxseal ") || example.starts_with("kubectl "),
             "{verb}: an example is too long for its line, at {example:?}"
         );
     }

@@ -1,71 +1,34 @@
 //! A scan as one page: a file that needs no other, for people without a terminal.
 //!
-//! Everything that came with the report is escaped. The page says which style and which script are its own, by their
-//! digests, and forbids the browser everything else: what slipped through would not run, load or send anything.
+//! Everything that came with the report is escaped.
 
 use std::fmt::Write as _;
 
 use waxseal_core::scan::{Scan, ScanFinding, Severity};
-use waxseal_core::{Digest, encoding};
 use waxseal_scan::Report;
 
 use super::view::{self, PackageRow, many};
+use crate::output::html::{self, text};
 use crate::report::why_incomplete;
 
-const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
 pub(crate) fn page(report: &Report) -> String {
     let scan = &report.scan;
     let title = report.subject.names.first().map_or_else(|| scan.scanner.name.clone(), Clone::clone);
-    let mut page = String::new();
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '{}'; \
-         script-src '{}'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{} - scan</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
-        source(STYLE),
-        source(SCRIPT),
-        text(&title)
-    );
+    let mut page = html::begin(&format!("{title} - scan"), SCRIPT);
     head(&mut page, report, &title);
     bars(&mut page, scan);
     upgrades(&mut page, &view::packages(scan));
     findings(&mut page, scan);
     rest(&mut page, report);
-    let _ = write!(
-        page,
-        "<footer>Shown by waxseal {}. Nothing on this page is verified: a report is a file that anybody can \
-         write.</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        env!("CARGO_PKG_VERSION")
+    html::end(
+        &mut page,
+        "Nothing on this page is verified: a report is a file that anybody can write.",
+        SCRIPT,
     );
     page
-}
-
-/// The digest of an inline text, as a page's policy names it.
-fn source(inline: &str) -> String {
-    format!("sha256-{}", encoding::base64_encode(Digest::of(inline).as_bytes()))
-}
-
-/// Text from outside, as it can stand in a page, in an attribute too.
-fn text(outside: &str) -> String {
-    let mut safe = String::with_capacity(outside.len());
-    for character in crate::output::escape(outside).chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            '`' => safe.push_str("&#96;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 fn head(page: &mut String, report: &Report, title: &str) {

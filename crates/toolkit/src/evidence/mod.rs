@@ -62,6 +62,9 @@ pub struct Found {
     pub signature_tag: Option<Fetched>,
     /// The same of the tag `.att`.
     pub attestation_tag: Option<Fetched>,
+    /// The digests of everything that refers to the image, evidence or not, as they were listed; empty where referrers
+    /// were not looked for.
+    pub referrers: Vec<Digest>,
 }
 
 /// Looks for the signatures, the attestations or both of the image with this digest in `store`.
@@ -82,7 +85,8 @@ pub async fn look(store: &Store, image: &Digest, looking: &Looking) -> Found {
         tokio::join!(Box::pin(signatures), Box::pin(attestations), Box::pin(referrers));
     objects.extend(attestations);
     objects.extend(referrers);
-    Found { evidence: evidence(objects, looking), signature_tag, attestation_tag }
+    let evidence = evidence(objects, looking);
+    Found { evidence, signature_tag, attestation_tag, referrers: search.listed() }
 }
 
 /// Makes candidates of what was read. Each object's bytes go as soon as its candidate is made.

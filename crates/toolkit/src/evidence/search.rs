@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -66,13 +66,20 @@ pub(crate) struct Search<'a> {
     looking: &'a Looking,
     until: Instant,
     bytes: AtomicU64,
+    /// Everything that refers to the image, whatever it is, once it was listed.
+    listed: OnceLock<Vec<Digest>>,
 }
 
 impl<'a> Search<'a> {
     /// A look for what is attached to the image with this digest. Its time begins now.
     pub(crate) fn new(store: &'a Store, image: &Digest, looking: &'a Looking) -> Self {
         let until = Instant::now().checked_add(looking.deadline).unwrap_or_else(Instant::now);
-        Self { store, image: *image, looking, until, bytes: AtomicU64::new(0) }
+        Self { store, image: *image, looking, until, bytes: AtomicU64::new(0), listed: OnceLock::new() }
+    }
+
+    /// The digests of everything that was listed as a referrer.
+    pub(crate) fn listed(self) -> Vec<Digest> {
+        self.listed.into_inner().unwrap_or_default()
     }
 
     /// The layers of the manifest at a tag, and the manifest itself if there is one.
@@ -115,6 +122,8 @@ impl<'a> Search<'a> {
             Look::Unreadable(error) => return vec![unreadable(origin, None, &error)],
             _ => return vec![unreadable(origin, None, &unsupported("the listing of referrers"))],
         };
+        // A search lists once.
+        let _ = self.listed.set(listing.descriptors.iter().map(|listed| listed.digest).collect());
         let wanted: Vec<_> =
             listing.descriptors.into_iter().filter(|listed| self.could_be_wanted(listed)).collect();
         if wanted.len() > REFERRERS_ENTRIES {

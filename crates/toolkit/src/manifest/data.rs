@@ -59,6 +59,19 @@ impl Value {
         })
     }
 
+    /// The value as JSON. What YAML leaves to its reader to guess, such as a number, is a text: whoever wants a name gets
+    /// it as it is written.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") => {
+                serde_json::Value::Null
+            }
+            Self::Text(text) | Self::Plain(text) | Self::Tagged(_, text) => text.as_str().into(),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+        }
+    }
+
     /// Puts a text at the end of a way; the maps on the way are made where there are none, or null.
     pub(super) fn set<'a>(&mut self, mut way: impl Iterator<Item = &'a Step>, text: &str) {
         let Some(step) = way.next() else {

@@ -1,5 +1,6 @@
 //! A file with manifests: its text, its nodes, and what no two readers may take differently.
 
+use super::data::Value;
 use super::tree::Tree;
 use super::{MANIFEST_FILE_BYTES, ManifestError};
 
@@ -23,6 +24,12 @@ impl Manifest {
         let tree = Tree::read(&text)?;
         let json = is_json(&text);
         Ok(Self { text, tree, json })
+    }
+
+    /// The documents as JSON, aliases and merges followed. What YAML leaves to its reader to guess, such as a number, is
+    /// a text.
+    pub(crate) fn documents_as_json(&self) -> Result<Vec<serde_json::Value>, ManifestError> {
+        Ok(Value::documents(&self.tree)?.iter().map(Value::to_json).collect())
     }
 
     /// The text, as it was read.

@@ -51,7 +51,7 @@ impl WorkloadKind {
     }
 
     /// The kind of an object. A group that has another kind of this name is none of ours; no group at all is any.
-    fn of(api_version: Option<&str>, name: &str) -> Option<Self> {
+    pub(crate) fn of(api_version: Option<&str>, name: &str) -> Option<Self> {
         let group = api_version.map(|version| version.split_once('/').map_or("", |(group, _)| group));
         let known = KINDS
             .iter()
