@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use waxseal_core::policy::{Group, PolicySet, RulePlatforms, Selector};
+use waxseal_core::policy::{Applied, Group, PolicySet, RulePlatforms, Selector};
 use waxseal_core::{Platform, Verdict, Verifier};
 use waxseal_oci::{Client, Store};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::evidence::Looking;
 use crate::image::Image;
 use crate::verify::{Pass, Seen};
@@ -49,24 +49,43 @@ impl Decision {
     /// Decides over one image, in a namespace if it is to run in one. An image that is exempt, or that no rule is for, is
     /// not looked at: only its digest is known.
     pub async fn decide(&self, image: Image, namespace: Option<&str>) -> Result<Verdict, Error> {
+        let mut verdicts = self.decide_in(image, &[namespace]).await?;
+        verdicts.pop().ok_or_else(|| Error::new(ErrorKind::Usage, "no namespace to decide for"))
+    }
+
+    /// The same in each of several namespaces, with one look for all of them: one verdict each, in their order.
+    pub async fn decide_in(&self, image: Image, namespaces: &[Option<&str>]) -> Result<Vec<Verdict>, Error> {
         let mut image = match &self.platform {
             Some(platform) => image.for_platform(platform).await?,
             None => image,
         };
         let pinned = image.pinned().clone();
-        let mut selector = Selector::new(&pinned, self.now).namespace(namespace);
-        if !self.exemptions {
-            selector = selector.without_exemptions();
+        let applied: Vec<_> = namespaces
+            .iter()
+            .map(|namespace| {
+                let selector = Selector::new(&pinned, self.now).namespace(*namespace);
+                let selector = if self.exemptions { selector } else { selector.without_exemptions() };
+                self.policy.select(&selector)
+            })
+            .collect();
+        let groups = || applied.iter().flat_map(Applied::groups);
+        if groups().any(|group| group.platforms != RulePlatforms::Index) {
+            // Read once, for every group of rules.
+            image.manifest().await?;
         }
-        let applied = self.policy.select(&selector);
-        image.subject = image.subject.known_as(applied.name().cloned());
-        let subject = image.subject.clone();
-        let seen = Seen::new(&self.looking, applied.groups().iter().map(|group| &group.policy));
-        let mut judged = Vec::new();
-        for group in applied.groups() {
-            judged.push(Box::pin(self.judge(image.clone(), group, &seen)).await?);
+        let seen = Seen::new(&self.looking, groups().map(|group| &group.policy));
+        let mut verdicts = Vec::new();
+        for applied in &applied {
+            let mut image = image.clone();
+            image.subject = image.subject.known_as(applied.name().cloned());
+            let subject = image.subject.clone();
+            let mut judged = Vec::new();
+            for group in applied.groups() {
+                judged.push(Box::pin(self.judge(image.clone(), group, &seen)).await?);
+            }
+            verdicts.push(self.verifier.decide(&subject, applied, &judged));
         }
-        Ok(self.verifier.decide(&subject, &applied, &judged))
+        Ok(verdicts)
     }
 
     /// One group of rules. They are judged one after the other: what the first has looked at, the next ones know.

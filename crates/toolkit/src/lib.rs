@@ -11,6 +11,7 @@ pub mod clean;
 pub mod copy;
 pub mod decide;
 pub mod demo;
+pub mod dockerfile;
 pub mod doctor;
 pub mod download;
 pub mod error;

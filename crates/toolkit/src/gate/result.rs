@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use waxseal_core::verify::{Finding, Outcome, RequirementReport, Unseen};
+use waxseal_core::verify::{Basis, Finding, Outcome, RequirementReport, Unseen};
 use waxseal_core::{Digest, Verdict};
 use waxseal_oci::Location;
 
@@ -40,6 +40,8 @@ pub struct GatedImage {
     pub name: String,
     /// The same, as what was resolved.
     pub location: Location,
+    /// The namespace that it was judged for, where rules ask for namespaces.
+    pub namespace: Option<String>,
     /// Everywhere it is named, in the order of the texts; never empty.
     pub places: Vec<Place>,
     /// What was decided.
@@ -126,6 +128,19 @@ impl GatedImage {
         }
     }
 
+    /// On what ground it was admitted, by its stable name, if it was.
+    pub fn basis(&self) -> Option<&'static str> {
+        self.verdict()?.basis().map(Basis::name)
+    }
+
+    /// What stood in the way, if it could not be looked at.
+    pub fn error(&self) -> Option<&Error> {
+        match &self.judged {
+            Judged::Decided(_) => None,
+            Judged::Unseen { error, .. } => Some(error),
+        }
+    }
+
     /// The digest that was judged; none where the name could not be resolved.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.judged {
@@ -183,7 +198,11 @@ struct ImageJson<'a> {
     image: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<&'static str>,
     places: &'a [Place],
     verdict: Box<RawValue>,
 }
@@ -209,7 +228,9 @@ impl Serialize for GatedImage {
         ImageJson {
             image: &self.name,
             digest: self.digest(),
+            namespace: self.namespace.as_deref(),
             outcome: self.outcome().name(),
+            basis: self.basis(),
             places: &self.places,
             verdict,
         }

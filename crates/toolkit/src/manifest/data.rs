@@ -96,6 +96,28 @@ impl Value {
         }
     }
 
+    /// Puts more text behind the text at the end of a way. How a reader takes the whole is judged again.
+    pub(super) fn append<'a>(&mut self, mut way: impl Iterator<Item = &'a Step>, more: &str) {
+        match (way.next(), &mut *self) {
+            (None, Self::Text(text) | Self::Tagged(_, text)) => text.push_str(more),
+            (None, Self::Plain(text)) => {
+                let text = format!("{text}{more}");
+                *self = if is_clearly_text(&text) { Self::Text(text) } else { Self::Plain(text) };
+            }
+            (Some(Step::Item(at)), Self::List(items)) => {
+                if let Some(item) = items.get_mut(*at) {
+                    item.append(way, more);
+                }
+            }
+            (Some(Step::Key(key)), Self::Map(map)) => {
+                if let Some(value) = map.get_mut(key) {
+                    value.append(way, more);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Where two values differ first, as a way in words.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         match (self, other) {

@@ -1,6 +1,6 @@
 //! Why a manifest is not read or not changed.
 
-use super::{MANIFEST_DEPTH, MANIFEST_DOCUMENTS, MANIFEST_FILE_BYTES, MANIFEST_NODES};
+use super::{MANIFEST_DEPTH, MANIFEST_DOCUMENTS, MANIFEST_FILE_BYTES, MANIFEST_IMAGES, MANIFEST_NODES};
 
 /// A manifest is not read or not changed. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,12 @@ pub enum ManifestError {
     /// There are more documents than any file has.
     #[error("more than {MANIFEST_DOCUMENTS} documents")]
     TooManyDocuments,
+    /// There are more images than any file has.
+    #[error("line {line}: more than {MANIFEST_IMAGES} images")]
+    TooManyImages {
+        /// The line where it was one too many.
+        line: usize,
+    },
     /// Nesting goes too deep.
     #[error("line {line}: nested deeper than {MANIFEST_DEPTH} levels, aliases followed")]
     TooDeep {
@@ -52,6 +58,24 @@ pub enum ManifestError {
         field: String,
         /// What it should be.
         expected: &'static str,
+    },
+    /// A Compose file names images only together with something else: variables, other files.
+    #[error("line {line}: {why}")]
+    UnrenderedCompose {
+        /// The line.
+        line: usize,
+        /// What is left open.
+        why: String,
+    },
+    /// It is the source of manifests, and none itself.
+    #[error("line {line}: {why}")]
+    UnrenderedSource {
+        /// The line.
+        line: usize,
+        /// What it is.
+        why: String,
+        /// What renders it.
+        hint: &'static str,
     },
     /// The place is shared with objects that are not to be changed.
     #[error(
@@ -90,13 +114,37 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
+    /// The line that it is about, where there is one.
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::Syntax { line, .. }
+            | Self::TooMany { line }
+            | Self::TooManyImages { line }
+            | Self::TooDeep { line }
+            | Self::Ambiguous { line, .. }
+            | Self::Shape { line, .. }
+            | Self::UnrenderedCompose { line, .. }
+            | Self::UnrenderedSource { line, .. }
+            | Self::Shared { line }
+            | Self::Conflict { line, .. }
+            | Self::Unusual { line, .. } => Some(*line),
+            Self::TooLarge | Self::NotUtf8 | Self::TooManyDocuments | Self::NotAsMeant { .. } => None,
+        }
+    }
+
     /// One thing to try.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Syntax { .. } => "templates are rendered first: `helm template`, `kustomize build`",
-            Self::TooLarge | Self::TooMany { .. } | Self::TooManyDocuments | Self::TooDeep { .. } => {
-                "split the file"
+            Self::TooLarge
+            | Self::TooMany { .. }
+            | Self::TooManyDocuments
+            | Self::TooManyImages { .. }
+            | Self::TooDeep { .. } => "split the file",
+            Self::UnrenderedCompose { .. } => {
+                "render it first: `docker compose config` prints the whole of it"
             }
+            Self::UnrenderedSource { hint, .. } => hint,
             Self::NotUtf8 => "save the file as UTF-8",
             Self::Shape { .. } => "`kubectl apply --dry-run=server` says what is wrong with it",
             Self::Ambiguous { .. } => "write it so that there is one way to read it",

@@ -1,9 +1,10 @@
 //! The value of a key, through aliases and merges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ManifestError;
 use super::tree::{Entry, Id, Kind, Tree};
+use super::workload::Step;
 
 /// A value and how it was come by.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,25 @@ impl Tree {
         Ok(Some(Found { entry, written_in: mapping }))
     }
 
+    /// The names of a mapping's members, those that are merged in too, each once.
+    pub(super) fn members(&self, mapping: Id) -> Result<Vec<String>, ManifestError> {
+        let mut names = Vec::new();
+        let mut known = HashSet::new();
+        let mut waiting = vec![self.resolve(mapping)];
+        while let Some(mapping) = waiting.pop() {
+            for entry in self.entries(mapping).unwrap_or_default() {
+                if self.is_merge(entry.key) {
+                    waiting.extend(self.merge_sources(entry.value)?.into_iter().map(|id| self.resolve(id)));
+                } else if let Some(name) = self.text(entry.key)
+                    && known.insert(name.to_owned())
+                {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// Looks in what a merge names: a mapping, or a list of mappings of which the first counts.
     fn merged(&self, value: Id, key: &str) -> Result<Option<Found>, ManifestError> {
         for source in self.merge_sources(value)? {
@@ -49,6 +69,27 @@ impl Tree {
             }
         }
         Ok(None)
+    }
+
+    /// The way to a node from the beginning of its document, on which no alias is followed.
+    pub(super) fn way_to(&self, id: Id) -> Vec<Step> {
+        let mut way = Vec::new();
+        let mut below = id;
+        while let Some(above) = self.node(below).parent {
+            let step = match &self.node(above).kind {
+                Kind::Mapping { entries, .. } => entries
+                    .iter()
+                    .find(|entry| entry.value == below)
+                    .and_then(|entry| self.text(entry.key))
+                    .map(|key| Step::Key(key.to_owned())),
+                Kind::Sequence { items, .. } => items.iter().position(|item| *item == below).map(Step::Item),
+                _ => None,
+            };
+            way.extend(step);
+            below = above;
+        }
+        way.reverse();
+        way
     }
 
     /// The mappings that a merge names.

@@ -113,6 +113,10 @@ impl Workload {
     pub fn containers(&self) -> &[Container] {
         &self.containers
     }
+
+    pub(super) fn into_containers(self) -> Vec<Container> {
+        self.containers
+    }
 }
 
 /// An object that has a pod template, or containers, and is of a kind that is not known: nothing is changed in it.
@@ -123,8 +127,12 @@ pub struct ForeignWorkload {
     pub kind: String,
     /// Its name.
     pub name: Option<String>,
+    /// Its namespace, where the manifest names one.
+    pub namespace: Option<String>,
     /// The line that it begins on, from 1.
     pub line: usize,
+    /// What it takes from images; nothing where its containers are written in another way than those of a pod.
+    pub containers: Vec<Container>,
 }
 
 /// Where kinds that are not known keep their containers, as those of Argo and Knative do.
@@ -150,7 +158,7 @@ pub enum ContainerRole {
 }
 
 /// A container, or a volume that is an image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Container {
     /// What it is.
@@ -169,12 +177,16 @@ pub struct ImageText {
     pub text: String,
     /// The line, from 1. Where an alias leads to the name, the line of the name.
     pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
     /// The bytes of the name in the text, with its quotes.
     pub span: Range<usize>,
+    /// The node that is the name, aliases followed, and the way there on which none is followed.
+    pub(super) at: Place,
 }
 
-/// A mapping with `metadata` in it: the node, and the way there from the beginning of its document.
-#[derive(Clone, Debug)]
+/// A node, and the way there from the beginning of its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) document: usize,
     pub(super) path: Vec<Step>,
@@ -189,10 +201,32 @@ pub(super) enum Step {
 }
 
 impl Place {
-    fn key(&self, key: &str, node: Id) -> Self {
+    pub(super) fn key(&self, key: &str, node: Id) -> Self {
         let mut place = Self { node, ..self.clone() };
         place.path.push(Step::Key(key.to_owned()));
         place
+    }
+
+    pub(super) fn item(&self, at: usize, node: Id) -> Self {
+        let mut place = Self { node, ..self.clone() };
+        place.path.push(Step::Item(at));
+        place
+    }
+}
+
+/// An object of a file, those of lists one by one.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    /// Its kind; none where the document is of no kind, as a Compose file.
+    pub(super) kind: Option<String>,
+    pub(super) api_version: Option<String>,
+    pub(super) place: Place,
+}
+
+impl Object {
+    /// What kind of workload it is, if it is one that is known.
+    pub(super) fn workload(&self) -> Option<WorkloadKind> {
+        WorkloadKind::of(self.api_version.as_deref(), self.kind.as_deref()?)
     }
 }
 
@@ -208,31 +242,48 @@ impl Manifest {
     }
 
     fn find(&self) -> Result<(Vec<Workload>, Vec<ForeignWorkload>), ManifestError> {
+        let finder = Finder { tree: &self.tree };
         let (mut found, mut foreign) = (Vec::new(), Vec::new());
+        for object in self.objects()? {
+            match object.workload() {
+                Some(kind) => found.push(finder.workload(kind, &object.place)?),
+                None => foreign.extend(finder.foreign(&object)),
+            }
+        }
+        Ok((found, foreign))
+    }
+
+    /// Every object of the file, in its order.
+    pub(super) fn objects(&self) -> Result<Vec<Object>, ManifestError> {
+        let mut objects = Vec::new();
         for (document, node) in self.tree.documents().iter().copied().enumerate() {
             if self.tree.is_null(node) {
                 continue;
             }
             let place = Place { document, path: Vec::new(), node };
-            Finder { tree: &self.tree, found: &mut found, foreign: &mut foreign }.object(&place, None)?;
+            Finder { tree: &self.tree }.objects(&place, None, &mut objects)?;
         }
-        Ok((found, foreign))
+        Ok(objects)
     }
 }
 
-struct Finder<'a> {
-    tree: &'a Tree,
-    found: &'a mut Vec<Workload>,
-    foreign: &'a mut Vec<ForeignWorkload>,
+pub(super) struct Finder<'a> {
+    pub(super) tree: &'a Tree,
 }
 
 impl<'a> Finder<'a> {
     /// Takes an object, or the objects of a list. `default` is the kind of what a list of one kind holds.
-    fn object(&mut self, place: &Place, default: Option<&str>) -> Result<(), ManifestError> {
+    fn objects(
+        &self,
+        place: &Place,
+        default: Option<&str>,
+        objects: &mut Vec<Object>,
+    ) -> Result<(), ManifestError> {
         if self.tree.entries(place.node).is_none() {
             return Err(self.shape(place.node, "a document", "an object"));
         }
         let Some(kind) = self.word(place.node, "kind")?.or(default.map(ToOwned::to_owned)) else {
+            objects.push(Object { kind: None, api_version: None, place: place.clone() });
             return Ok(());
         };
         let api_version = self.word(place.node, "apiVersion")?;
@@ -242,21 +293,31 @@ impl<'a> Finder<'a> {
             let one = Some(one).filter(|one| !one.is_empty());
             let list = place.key("items", items);
             for (at, item) in self.list(items, "items")?.iter().enumerate() {
-                let mut place = Place { node: *item, ..list.clone() };
-                place.path.push(Step::Item(at));
-                self.object(&place, one)?;
+                self.objects(&list.item(at, *item), one, objects)?;
             }
             return Ok(());
         }
-        if let Some(kind) = WorkloadKind::of(api_version.as_deref(), &kind) {
-            return self.workload(kind, place);
-        }
-        if FOREIGN.iter().any(|way| self.has_containers(place.node, way)) {
-            let line = self.tree.node(place.node).line;
-            let name = self.look(place.node, &["metadata", "name"]).and_then(|name| self.tree.text(name));
-            self.foreign.push(ForeignWorkload { kind, name: name.map(ToOwned::to_owned), line });
-        }
+        objects.push(Object { kind: Some(kind), api_version, place: place.clone() });
         Ok(())
+    }
+
+    /// An object of an unknown kind that runs containers.
+    pub(super) fn foreign(&self, object: &Object) -> Option<ForeignWorkload> {
+        let kind = object.kind.clone()?;
+        let node = object.place.node;
+        let way = FOREIGN.iter().find(|way| self.has_containers(node, way))?;
+        let spec = way.iter().try_fold(object.place.clone(), |place, field| {
+            let value = self.look(place.node, &[field])?;
+            Some(place.key(field, value))
+        })?;
+        let word = |field| self.look(node, &["metadata", field]).and_then(|name| self.tree.text(name));
+        Some(ForeignWorkload {
+            kind,
+            name: word("name").map(ToOwned::to_owned),
+            namespace: word("namespace").map(ToOwned::to_owned),
+            line: self.tree.node(node).line,
+            containers: self.containers(&spec).unwrap_or_default(),
+        })
     }
 
     fn has_containers(&self, object: Id, way: &[&str]) -> bool {
@@ -266,13 +327,13 @@ impl<'a> Finder<'a> {
     }
 
     /// What stands at the end of a way; nothing where an object of an unknown kind has something else there.
-    fn look(&self, object: Id, way: &[&str]) -> Option<Id> {
+    pub(super) fn look(&self, object: Id, way: &[&str]) -> Option<Id> {
         way.iter().try_fold(object, |object, field| {
             self.tree.get(object, field).ok().flatten().map(|found| found.entry.value)
         })
     }
 
-    fn workload(&mut self, kind: WorkloadKind, object: &Place) -> Result<(), ManifestError> {
+    pub(super) fn workload(&self, kind: WorkloadKind, object: &Place) -> Result<Workload, ManifestError> {
         let mut template = object.clone();
         for field in kind.template() {
             let Some(value) = self.value(template.node, field)? else {
@@ -288,7 +349,7 @@ impl<'a> Finder<'a> {
             return Err(self.shape(template.node, &kind.template().join("."), "an object"));
         }
         let containers = match self.value(template.node, "spec")? {
-            Some(spec) => self.containers(spec)?,
+            Some(spec) => self.containers(&template.key("spec", spec))?,
             None => Vec::new(),
         };
         let metadata = self.value(object.node, "metadata")?;
@@ -302,32 +363,24 @@ impl<'a> Finder<'a> {
         };
         let namespace = word("namespace")?;
         let line = self.tree.node(object.node).line;
-        self.found.push(Workload {
-            kind,
-            name,
-            namespace,
-            line,
-            containers,
-            object: object.clone(),
-            template,
-        });
-        Ok(())
+        Ok(Workload { kind, name, namespace, line, containers, object: object.clone(), template })
     }
 
-    fn containers(&self, spec: Id) -> Result<Vec<Container>, ManifestError> {
+    fn containers(&self, spec: &Place) -> Result<Vec<Container>, ManifestError> {
         let mut containers = Vec::new();
         for (field, role) in [
             ("initContainers", ContainerRole::Init),
             ("containers", ContainerRole::Main),
             ("ephemeralContainers", ContainerRole::Ephemeral),
         ] {
-            for item in self.items(spec, field)? {
-                containers.push(self.container(role, *item, *item, "image")?);
+            for item in self.places(spec, field)? {
+                containers.push(self.container(role, item.node, &item, "image")?);
             }
         }
-        for item in self.items(spec, "volumes")? {
-            if let Some(image) = self.value(*item, "image")? {
-                containers.push(self.container(ContainerRole::Volume, *item, image, "reference")?);
+        for item in self.places(spec, "volumes")? {
+            if let Some(image) = self.value(item.node, "image")? {
+                let image = item.key("image", image);
+                containers.push(self.container(ContainerRole::Volume, item.node, &image, "reference")?);
             }
         }
         Ok(containers)
@@ -337,25 +390,38 @@ impl<'a> Finder<'a> {
         &self,
         role: ContainerRole,
         item: Id,
-        holder: Id,
+        holder: &Place,
         field: &str,
     ) -> Result<Container, ManifestError> {
         let name = self.word(item, "name")?;
-        let image = match self.value(holder, field)? {
+        let image = match self.value(holder.node, field)? {
             None => None,
-            Some(value) => {
-                let Some(text) = self.tree.text(value) else {
-                    return Err(self.shape(value, field, "a text"));
-                };
-                let node = self.tree.node(self.tree.resolve(value));
-                Some(ImageText { text: text.to_owned(), line: node.line, span: node.span.clone() })
-            }
+            Some(value) => Some(self.image(&holder.key(field, value), field)?),
         };
         Ok(Container { role, name, image })
     }
 
+    /// The name of an image that stands at this place.
+    pub(super) fn image(&self, place: &Place, field: &str) -> Result<ImageText, ManifestError> {
+        let Some(text) = self.tree.text(place.node) else {
+            return Err(self.shape(place.node, field, "a text"));
+        };
+        let at = Place { node: self.tree.resolve(place.node), ..place.clone() };
+        let node = self.tree.node(at.node);
+        let (line, column) = (node.line, node.column.saturating_add(1));
+        Ok(ImageText { text: text.to_owned(), line, column, span: node.span.clone(), at })
+    }
+
+    /// The places of the items of a list.
+    pub(super) fn places(&self, object: &Place, field: &str) -> Result<Vec<Place>, ManifestError> {
+        let Some(value) = self.value(object.node, field)? else { return Ok(Vec::new()) };
+        let list = object.key(field, value);
+        let items = self.list(value, field)?.iter().enumerate();
+        Ok(items.map(|(at, item)| list.item(at, *item)).collect())
+    }
+
     /// The value of a field that is there and not null. Where `object` is none, that is an error.
-    fn value(&self, object: Id, field: &str) -> Result<Option<Id>, ManifestError> {
+    pub(super) fn value(&self, object: Id, field: &str) -> Result<Option<Id>, ManifestError> {
         if self.tree.entries(object).is_none() {
             return Err(self.shape(object, &format!("what should have the field {field:?}"), "an object"));
         }
@@ -363,7 +429,7 @@ impl<'a> Finder<'a> {
         Ok(found.map(|Found { entry, .. }| entry.value).filter(|value| !self.tree.is_null(*value)))
     }
 
-    fn word(&self, object: Id, field: &str) -> Result<Option<String>, ManifestError> {
+    pub(super) fn word(&self, object: Id, field: &str) -> Result<Option<String>, ManifestError> {
         let Some(value) = self.value(object, field)? else { return Ok(None) };
         match self.tree.text(value) {
             Some(text) => Ok(Some(text.to_owned())),
@@ -371,18 +437,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn items(&self, object: Id, field: &str) -> Result<&'a [Id], ManifestError> {
-        match self.value(object, field)? {
-            Some(value) => self.list(value, field),
-            None => Ok(&[]),
-        }
-    }
-
     fn list(&self, value: Id, field: &str) -> Result<&'a [Id], ManifestError> {
         self.tree.items(value).ok_or_else(|| self.shape(value, field, "a list"))
     }
 
-    fn shape(&self, node: Id, field: &str, expected: &'static str) -> ManifestError {
+    pub(super) fn shape(&self, node: Id, field: &str, expected: &'static str) -> ManifestError {
         ManifestError::Shape { line: self.tree.node(node).line, field: field.to_owned(), expected }
     }
 }

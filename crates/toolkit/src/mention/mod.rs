@@ -3,11 +3,17 @@
 //! What is not judged because nothing can be judged there, as a service that is only built, becomes a [`Note`]: it is
 //! said, never skipped in silence. This module reads texts; it resolves nothing and decides nothing.
 
+mod document;
+mod error;
+mod list;
 mod place;
 
 use serde::Serialize;
 use waxseal_oci::Location;
 
+pub use document::{Document, unused_paths};
+pub use error::{DocumentError, DocumentErrorKind};
+pub use list::{LIST_BYTES, LIST_IMAGES};
 pub use place::{Place, Role, Source};
 
 /// An image and the place where it is named.

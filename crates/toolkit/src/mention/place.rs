@@ -134,6 +134,7 @@ impl fmt::Display for Place {
             (Some(file), Some(line), Some(column)) => write!(f, "{file}:{line}:{column}")?,
             (Some(file), Some(line), None) => write!(f, "{file}:{line}")?,
             (Some(file), ..) => write!(f, "{file}")?,
+            (None, Some(line), Some(column)) => write!(f, "{line}:{column}")?,
             (None, ..) => f.write_str("argument")?,
         }
         let mut separator = ": ";

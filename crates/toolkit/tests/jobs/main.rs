@@ -13,9 +13,12 @@
 
 mod attesting;
 mod deciding;
+mod dockerfiles;
 mod fixtures;
+mod gates;
 mod judging;
 mod manifests;
+mod mentions;
 mod network;
 mod requests;
 mod rules_c;
