@@ -77,6 +77,12 @@ impl Fault {
         Self::new(Exit::Configuration, code, format!("{}: {error}", path.display())).hint(error.hint())
     }
 
+    /// A document that names images cannot be read, or not be pinned.
+    pub(crate) fn document(error: &waxseal::mention::DocumentError) -> Self {
+        let code = waxseal::ErrorKind::Manifest.code();
+        Self::new(Exit::Configuration, code, error.to_string()).hint(error.hint())
+    }
+
     fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
         Self { exit, code, message: message.into(), causes: Vec::new(), hint: None }
     }
@@ -133,6 +139,12 @@ impl From<io::Error> for Fault {
 
 impl From<waxseal::Error> for Fault {
     fn from(error: waxseal::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&waxseal::Error> for Fault {
+    fn from(error: &waxseal::Error) -> Self {
         use waxseal::ErrorKind as Kind;
         use waxseal_oci::ErrorKind as Store;
         let exit = match error.kind() {

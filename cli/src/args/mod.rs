@@ -6,9 +6,12 @@ pub(crate) mod attest_blob;
 pub(crate) mod clean;
 pub(crate) mod completion;
 pub(crate) mod copy;
+pub(crate) mod cosign_verify;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod documents;
 pub(crate) mod download;
+pub(crate) mod gate;
 pub(crate) mod generate_key_pair;
 pub(crate) mod import_key_pair;
 pub(crate) mod inventory;
@@ -72,6 +75,7 @@ pub(crate) enum Command {
     Sign(Box<sign::SignArgs>),
     Verify(Box<verify::VerifyArgs>),
     VerifyAttestation(Box<verify_attestation::VerifyAttestationArgs>),
+    Gate(Box<gate::GateArgs>),
     SignBlob(Box<sign_blob::SignBlobArgs>),
     VerifyBlob(Box<verify_blob::VerifyBlobArgs>),
     VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestationArgs>),
@@ -90,6 +94,8 @@ pub(crate) enum Command {
     Download(Box<download::DownloadArgs>),
     Attach(Box<attach::AttachArgs>),
     Clean(Box<clean::CleanArgs>),
+    Manifest(Box<cosign_verify::ManifestArgs>),
+    Dockerfile(Box<cosign_verify::DockerfileArgs>),
     Login(Box<login::LoginArgs>),
     Logout(logout::LogoutArgs),
     Doctor(Box<doctor::DoctorArgs>),

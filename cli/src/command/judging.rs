@@ -203,7 +203,7 @@ pub(super) fn annotations(typed: &[Annotation]) -> Result<BTreeMap<String, Strin
     Ok(annotations)
 }
 
-fn signed_for(typed: &[String]) -> Result<SignedFor, Fault> {
+pub(super) fn signed_for(typed: &[String]) -> Result<SignedFor, Fault> {
     match typed {
         [] => Ok(SignedFor::Any),
         [one] if one == "any" => Ok(SignedFor::Any),

@@ -6,9 +6,12 @@ mod attest_blob;
 mod clean;
 mod completion;
 mod copy;
+mod cosign_verify;
 mod demo;
 mod doctor;
+mod documents;
 mod download;
+mod gate;
 mod generate_key_pair;
 mod import_key_pair;
 mod inventory;
@@ -42,6 +45,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Sign(args) => sign::run(&args, offline).await,
         Command::Verify(args) => verify::run(&args, offline, as_cosign).await,
         Command::VerifyAttestation(args) => verify_attestation::run(&args, offline, as_cosign).await,
+        Command::Gate(args) => gate::run(&args, offline).await,
         Command::SignBlob(args) => sign_blob::run(&args, offline),
         Command::VerifyBlob(args) => verify_blob::run(&args, offline).await,
         Command::VerifyBlobAttestation(args) => verify_blob_attestation::run(&args, offline).await,
@@ -60,6 +64,8 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Download(args) => download::run(&args, offline).await,
         Command::Attach(args) => attach::run(&args, offline).await,
         Command::Clean(args) => clean::run(&args, offline).await,
+        Command::Manifest(args) => cosign_verify::manifest(&args, offline, as_cosign).await,
+        Command::Dockerfile(args) => cosign_verify::dockerfile(&args, offline, as_cosign).await,
         Command::Login(args) => login::run(&args, offline).await,
         Command::Logout(args) => logout::run(&args).await,
         Command::Doctor(args) => doctor::run(&args, offline).await,

@@ -3,6 +3,7 @@
 use waxseal_core::{Policy, SignatureRequirement};
 
 use super::judging::{Printing, judge};
+use crate::args::judging::{JudgingArgs, JudgingOutput};
 use crate::args::verify::VerifyArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -10,9 +11,19 @@ use crate::output;
 
 /// Verifies the signatures of each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
-    let judging = &args.judging;
+    judge_signatures(&args.images, &args.judging, args.output, offline, as_cosign).await
+}
+
+/// Verifies the signatures of these images.
+pub(super) async fn judge_signatures(
+    images: &[String],
+    judging: &JudgingArgs,
+    output: Option<JudgingOutput>,
+    offline: bool,
+    as_cosign: bool,
+) -> Result<Exit, Fault> {
     let printing = Printing {
-        output: args.output,
+        output,
         json: |verdict| vec![output::verdict::cosign(verdict.signatures())],
         hint: |_| None,
         as_cosign,
@@ -25,5 +36,5 @@ pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Re
             .signed_for(judging.signed_for()?);
         Ok(Policy::requiring(judging.only().into_iter().fold(wanted, SignatureRequirement::only)))
     };
-    judge(&args.images, judging, offline, &[], policy, &printing).await
+    judge(images, judging, offline, &[], policy, &printing).await
 }

@@ -137,6 +137,7 @@ impl Translation {
         let verifies = matches!(
             self.verb.words,
             ["verify" | "verify-attestation" | "verify-blob" | "verify-blob-attestation"]
+                | ["manifest" | "dockerfile", "verify"]
         );
         let offline = (self.as_cosign && verifies).then_some(&table::OFFLINE);
         self.verb.flags().chain(table::ROOT).chain(offline)

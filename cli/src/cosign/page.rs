@@ -74,7 +74,8 @@ fn page() -> String {
     };
     section("Every command", &mut table::ROOT.iter());
     for verb in table::VERBS {
-        let offline = matches!(verb.words, ["verify" | "verify-blob"]).then_some(&table::OFFLINE);
+        let offline =
+            matches!(verb.words, ["verify" | "verify-blob"] | [_, "verify"]).then_some(&table::OFFLINE);
         section(&format!("`{}`", verb.words.join(" ")), &mut verb.flags().chain(offline));
     }
     page
@@ -101,6 +102,7 @@ fn rest(words: &[&str]) -> &'static [&'static str] {
         ["copy"] => &["registry.example.com/a", "registry.example.com/b"],
         ["import-key-pair" | "public-key"] => &["--key=k"],
         ["generate-key-pair" | "version"] => &[],
+        ["manifest" | "dockerfile", "verify"] => &["--key=k", "file"],
         ["attach", "signature"] => &["--signature=s", "registry.example.com/app"],
         ["attach", "attestation"] => &["--attestation=a", "registry.example.com/app"],
         ["login"] => &["--username=u", "registry.example.com"],

@@ -257,6 +257,8 @@ const VERIFY: &[Flag] = &[
     Flag::refused("signature", Text, "use `verify-blob` with the payload as the blob"),
 ];
 
+const BASE_IMAGE: &[Flag] = &[Flag::same("base-image-only", Bool)];
+
 const VERIFY_ATTESTATION: &[Flag] = &[
     Flag::already(
         "check-claims",
@@ -422,6 +424,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["attach", "attestation"], groups: &[ATTACH_ATTESTATION, REGISTRY] },
     Verb { words: &["attach", "sbom"], groups: &[ATTACH_SBOM, REGISTRY] },
     Verb { words: &["attach", "signature"], groups: &[ATTACH_SIGNATURE, REGISTRY] },
+    Verb { words: &["manifest", "verify"], groups: &[VERIFY, VERIFY_SERVICES, REGISTRY] },
+    Verb { words: &["dockerfile", "verify"], groups: &[BASE_IMAGE, VERIFY, VERIFY_SERVICES, REGISTRY] },
     Verb { words: &["login"], groups: &[LOGIN] },
     Verb { words: &["version"], groups: &[VERSION] },
     Verb { words: &["save"], groups: &[DIRECTORY, REGISTRY] },

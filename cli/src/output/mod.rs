@@ -2,8 +2,10 @@
 //!
 //! The only place of the program that prints.
 
+mod advice;
 pub(crate) mod doctor;
 mod escape;
+pub(crate) mod gate;
 mod html;
 pub(crate) mod inventory;
 pub(crate) mod progress;
@@ -15,6 +17,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+pub(crate) use advice::advice;
 pub(crate) use escape::escape;
 
 use crate::exit::Exit;
@@ -161,6 +164,26 @@ pub(crate) fn told(exit: Exit, telling: Result<(), Fault>) -> Exit {
             exit.worst(trouble.exit())
         }
     }
+}
+
+/// Texts with manifests as one stream of documents.
+pub(crate) fn manifests<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut stream = String::new();
+    for text in texts {
+        if !stream.is_empty() {
+            if !stream.ends_with('\n') {
+                stream.push('\n');
+            }
+            match text.get(..3) {
+                Some("---") => {}
+                // A directive may only follow the end of a document.
+                _ if text.starts_with('%') => stream.push_str("...\n"),
+                _ => stream.push_str("---\n"),
+            }
+        }
+        stream.push_str(text);
+    }
+    stream
 }
 
 /// A number of things in words.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use waxseal::gate::Watch;
 use waxseal_oci::transfer::Progress;
 
 /// How often the bar is drawn, a second.
@@ -49,6 +50,41 @@ impl Progress for Bar {
 
     fn retreat(&self, bytes: u64) {
         self.0.dec(bytes);
+    }
+}
+
+/// A bar that counts images.
+pub(crate) struct Count(ProgressBar);
+
+impl Count {
+    /// A bar with a word in front; it is not drawn where nobody looks.
+    pub(crate) fn new(what: &'static str) -> Self {
+        let target = if super::stderr_is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(RATE)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_message(what);
+        // As above.
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} images") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Watch for Count {
+    fn expect(&self, images: usize) {
+        self.0.inc_length(images as u64);
+    }
+
+    fn judged(&self) {
+        self.0.inc(1);
     }
 }
 

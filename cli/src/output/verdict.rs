@@ -27,14 +27,7 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     if let Some(present) = report.looking_back_from {
         let _ = writeln!(text, "  as of:    {} (revocations as of {present})", report.at);
     }
-    match verdict.basis() {
-        Some(Basis::Exempt { reason, expires }) => {
-            let _ = writeln!(text, "  exempt:   until {expires}: {} (not verified)", escape(reason));
-        }
-        Some(Basis::Warned) => text.push_str("  warned:   no rule is enforced (not verified)\n"),
-        Some(Basis::Unmatched) => text.push_str("  matched:  by no rule of the policy (not verified)\n"),
-        _ => {}
-    }
+    ground(&mut text, verdict);
     requirements(&mut text, &report.requirements);
     for warning in &report.warnings {
         requirements(&mut text, &warning.report().requirements);
@@ -54,23 +47,25 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     if verdict.outcome() != Outcome::Admit {
         others(&mut text, report.findings.iter().filter(|found| Some(*found) != verdict.nearest_miss()));
     }
-    for unchecked in &report.unchecked {
-        let what = match *unchecked {
-            "transparency-log" => "log: not checked (verified with a key)",
-            "signed-name" => {
-                "name: not checked (one signed image could stand in for another; see --signed-for)"
-            }
-            "attested-result" => {
-                "result: not judged (a scan that found much is attested as one that found nothing)"
-            }
-            other => other,
-        };
-        let _ = writeln!(text, "  {what}");
+    for code in &report.unchecked {
+        let _ = writeln!(text, "  {}", unchecked(code));
     }
     text
 }
 
-fn requirements(text: &mut String, requirements: &[RequirementReport]) {
+/// On what ground it was admitted, where that is not what was verified.
+pub(super) fn ground<T>(text: &mut String, verdict: &Verdict<T>) {
+    match verdict.basis() {
+        Some(Basis::Exempt { reason, expires }) => {
+            let _ = writeln!(text, "  exempt:   until {expires}: {} (not verified)", escape(reason));
+        }
+        Some(Basis::Warned) => text.push_str("  warned:   no rule is enforced (not verified)\n"),
+        Some(Basis::Unmatched) => text.push_str("  matched:  by no rule of the policy (not verified)\n"),
+        _ => {}
+    }
+}
+
+pub(super) fn requirements(text: &mut String, requirements: &[RequirementReport]) {
     for requirement in requirements {
         let mark = if requirement.met { "met" } else { "NOT met" };
         let rule = requirement.rule.as_ref().map(|rule| format!(", rule {}", escape(rule)));
@@ -79,13 +74,25 @@ fn requirements(text: &mut String, requirements: &[RequirementReport]) {
     }
 }
 
-fn others<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {
+pub(super) fn others<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {
     let rest: Vec<_> = findings.filter(|found| found.reason != Reason::Accepted).collect();
     for found in rest.iter().take(SHOWN) {
         let _ = writeln!(text, "  also:     {}", finding(found));
     }
     if rest.len() > SHOWN {
         let _ = writeln!(text, "  also:     {} more (see -o verdict)", rest.len().saturating_sub(SHOWN));
+    }
+}
+
+/// What was not checked, in words.
+pub(super) fn unchecked(code: &'static str) -> &'static str {
+    match code {
+        "transparency-log" => "log: not checked (verified with a key)",
+        "signed-name" => "name: not checked (one signed image could stand in for another; see --signed-for)",
+        "attested-result" => {
+            "result: not judged (a scan that found much is attested as one that found nothing)"
+        }
+        other => other,
     }
 }
 

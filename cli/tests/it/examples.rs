@@ -42,6 +42,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "download attestation", prepare: verify_attestation },
     Verb { name: "download sbom", prepare: download_sbom },
     Verb { name: "inventory", prepare: inventory },
+    Verb { name: "gate", prepare: gate },
+    Verb { name: "manifest verify", prepare: gate },
+    Verb { name: "dockerfile verify", prepare: gate },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -204,6 +207,27 @@ fn inventory(room: &Room) -> Setting {
     let kubectl = room.write("home/bin/kubectl", format!("#!/bin/sh\ncat {pods}\n"));
     std::fs::set_permissions(kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     setting
+}
+
+/// A signed image, and every kind of document that names it.
+fn gate(room: &Room) -> Setting {
+    let registry = Registry::start();
+    small("app").push_to(&registry, "app", "1.0");
+    let name = registry.image("app", "1.0");
+    room.sign("p256", &name, &[]);
+    std::fs::copy(room.path("p256.pub"), room.path("release.pub")).unwrap();
+    let pod = format!("kind: Pod\nspec: {{containers: [{{name: app, image: {name}}}]}}\n");
+    room.write("app.yaml", &pod);
+    room.write("rendered.yaml", &pod);
+    room.write("compose.yaml", format!("services: {{app: {{image: {name}}}, cron: {{build: .}}}}\n"));
+    room.write("Dockerfile", format!("ARG TAG=1.0\nFROM {}/app:${{TAG}}\n", registry.host()));
+    room.write("images.txt", format!("# deployed\n{name}\n"));
+    room.write(
+        "task.yaml",
+        format!("kind: Task\napiVersion: tekton.dev/v1\nspec: {{steps: [{{image: {name}}}]}}\n"),
+    );
+    let replacements = vec![("registry.example.com", registry.host())];
+    Setting { replacements, _guests: vec![Box::new(registry)], ..Setting::default() }
 }
 
 fn save(_: &Room) -> Setting {

@@ -21,6 +21,7 @@ mod doctor;
 mod download;
 mod evidence;
 mod examples;
+mod gate;
 mod inventory;
 mod keys;
 mod login;

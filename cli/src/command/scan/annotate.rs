@@ -63,7 +63,8 @@ pub(crate) fn run(args: &ScanAnnotateArgs) -> Result<Exit, Fault> {
     if args.in_place {
         write(args, &manifests, &annotated)?;
     } else {
-        output::raw(joined(&annotated).as_bytes())?;
+        let texts = annotated.iter().map(|one| one.text.as_str());
+        output::raw(output::manifests(texts).as_bytes())?;
     }
     Ok(Exit::Done)
 }
@@ -153,24 +154,4 @@ fn write(
         }
     }
     Ok(())
-}
-
-/// All manifests as one stream of documents.
-fn joined(annotated: &[Annotated]) -> String {
-    let mut stream = String::new();
-    for one in annotated {
-        if !stream.is_empty() {
-            if !stream.ends_with('\n') {
-                stream.push('\n');
-            }
-            match one.text.get(..3) {
-                Some("---") => {}
-                // A directive may only follow the end of a document.
-                _ if one.text.starts_with('%') => stream.push_str("...\n"),
-                _ => stream.push_str("---\n"),
-            }
-        }
-        stream.push_str(&one.text);
-    }
-    stream
 }

@@ -4,7 +4,7 @@
 
 mod diff;
 mod page;
-mod tables;
+pub(super) mod tables;
 mod view;
 
 pub(crate) use diff::{json as diff_json, text as diff_text};

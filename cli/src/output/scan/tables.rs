@@ -188,7 +188,7 @@ pub(super) fn versions<'a>(versions: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-pub(super) fn new<const N: usize>(head: [&str; N]) -> Table {
+pub(in crate::output) fn new<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(head);
@@ -196,7 +196,7 @@ pub(super) fn new<const N: usize>(head: [&str; N]) -> Table {
 }
 
 /// Adds a table without blanks at its sides.
-pub(super) fn add(text: &mut String, table: &Table) {
+pub(in crate::output) fn add(text: &mut String, table: &Table) {
     for line in table.to_string().lines() {
         let _ = writeln!(text, "{}", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()));
     }
