@@ -83,6 +83,37 @@ impl Fault {
         Self::new(Exit::Configuration, code, error.to_string()).hint(error.hint())
     }
 
+    /// What was to be signed is about another digest than was expected.
+    pub(crate) fn other_digest(message: &str) -> Self {
+        Self::new(Exit::Refused, "subject-mismatch", message)
+            .hint("sign nothing of it: it is not what was expected")
+    }
+
+    /// A request or a response that is not taken: it is refused, whoever made it (rule G5).
+    pub(crate) fn detached(what: &str, error: &waxseal_core::signing::detached::DetachedError) -> Self {
+        use waxseal_core::signing::detached::DetachedError as Detached;
+        let fault = Self::new(Exit::Refused, error.code(), format!("{what}: {error}"));
+        fault.hint(match error {
+            Detached::Prehashed { .. } => "ask for the payload itself: `waxseal payload` writes it",
+            Detached::NotCanonical { .. }
+            | Detached::Disagree { .. }
+            | Detached::Type { .. }
+            | Detached::Malformed { .. }
+            | Detached::Signing(_) => "sign nothing of it, and ask for a request as `waxseal payload` makes it",
+            Detached::OtherRequest { .. } => "name the request that this is the response to, as it was kept",
+            Detached::OtherKey { .. } => "name the key that you expect to have signed; if it is another one, it has not",
+            Detached::DoesNotVerify { .. } => "name the public half of the key that signed, and the request that it signed",
+            Detached::OfNoPayload { .. } => {
+                "sign the files of `payload --raw` themselves: openssl pkeyutl -sign -rawin -digest sha256 -inkey KEY -in \
+                 FILE (Ed25519 without -digest); and name the public half of that key"
+            }
+            Detached::MissingSignature { .. } => {
+                "sign that payload too, or write the other format alone: --format legacy or --format bundle"
+            }
+            _ => "a request is what `waxseal payload` writes, a response what `waxseal sign-payload` writes, as it stands",
+        })
+    }
+
     fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
         Self { exit, code, message: message.into(), causes: Vec::new(), hint: None }
     }

@@ -1,11 +1,12 @@
 //! What is read besides images and keys: files, and whose standard input is.
 
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use waxseal::keys::KeyName;
 
 use crate::fault::Fault;
+use crate::output;
 use crate::password::Stdin;
 
 /// Whether standard input is left for a password. Each claim is a word for what would be read from it, and whether it
@@ -41,6 +42,16 @@ fn bounded(reader: impl Read, shown: &Path, limit: u64) -> Result<Vec<u8>, Fault
     if bytes.len() as u64 > limit {
         return Err(Fault::usage(format!("{} is larger than {limit} bytes", shown.display())));
     }
+    Ok(bytes)
+}
+
+/// Text that was typed or pasted, as from a QR code: the same without white space, which a terminal may have put in.
+pub(crate) fn pasted(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    if path == Path::new("-") && std::io::stdin().is_terminal() {
+        output::talk("paste the text, and end with Ctrl-D on a line of its own:");
+    }
+    let mut bytes = read(path, limit)?;
+    bytes.retain(|byte| !byte.is_ascii_whitespace());
     Ok(bytes)
 }
 

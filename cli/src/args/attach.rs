@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::FormatArg;
 use super::registry::RegistryArgs;
 
 /// Attach what was signed elsewhere to an image, after verifying it
@@ -20,6 +21,7 @@ pub(crate) struct AttachArgs {
 pub(crate) enum AttachWhat {
     Signature(Box<AttachSignatureArgs>),
     Attestation(Box<AttachAttestationArgs>),
+    Response(Box<AttachResponseArgs>),
     Sbom(Box<AttachSbomArgs>),
 }
 
@@ -110,6 +112,62 @@ Examples:
     waxseal attach attestation --key app.pub --attestation app.att registry.example.com/app:1.0
   A bundle too; what stands there already is not written again:
     waxseal attach attestation --attestation app.att --attestation b.json registry.example.com/app";
+
+/// Attach what came back to a request of `payload`: verified with a key that you name, against the request that you kept
+///
+/// Both formats are written as `sign` and `attest` write them. What does not verify, is of another request or of another
+/// image is refused (exit code 1) and nothing is written; what stands there already is not written again. In place of a
+/// response it takes bare signatures of the files that `payload --raw` wrote, as openssl, tokens and key services make them:
+/// as they are or in base64 or hexadecimal, ECDSA in ASN.1 or as two numbers. Which payload each is of is found out.
+#[derive(Debug, Args)]
+#[command(after_long_help = RESPONSE_AFTER, allow_missing_positional = true)]
+pub(crate) struct AttachResponseArgs {
+    /// Response, as `sign-payload` wrote it, or - for stdin
+    #[arg(value_name = "RESPONSE", conflicts_with_all = ["from_text", "signature"])]
+    pub(crate) response: Option<PathBuf>,
+    /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Request that was sent, as it was kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// Public key that must have signed: a file, env://VAR or https://...
+    #[expect(clippy::doc_markdown, reason = "help is shown as it is written")]
+    #[arg(long, value_name = "KEY", help_heading = "Key options")]
+    pub(crate) key: String,
+    /// Let waxseal's published example keys count, which prove nothing
+    #[arg(long, help_heading = "Key options")]
+    pub(crate) allow_example_keys: bool,
+    /// Response as pasted text, broken into lines or not: a file, or - for stdin
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) from_text: Option<PathBuf>,
+    /// Bare signature of one of the payloads: a file (repeatable: one for each payload)
+    #[arg(long, value_name = "FILE|-", conflicts_with = "from_text")]
+    pub(crate) signature: Vec<PathBuf>,
+    /// Formats that are written, of those that were asked for
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FormatArg,
+    /// Fail if the image does not have this digest (the tag has moved)
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) expect_digest: Option<String>,
+    /// Of an index: the image for this platform, as in the request
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<String>,
+    /// What is printed on stdout: nothing, or what was attached as JSON
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: AttachOutput,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+const RESPONSE_AFTER: &str = "\
+Examples:
+  What came back from the machine with the key:
+    waxseal attach response resp.json registry.example.com/app --key app.pub --request req.json
+  Signatures that openssl made of the files of payload --raw:
+    waxseal attach response $IMAGE --key app.pub --request req.json --signature s1 --signature s2
+  The text of a QR code, as it was scanned (- for text that is pasted):
+    waxseal attach response $IMAGE --key app.pub --request req.json --from-text scanned.txt";
 
 /// Refused, with what to do instead: a list of components is attested, so that somebody vouches for it
 ///

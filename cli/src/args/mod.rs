@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod download;
 pub(crate) mod gate;
+pub(crate) mod generate;
 pub(crate) mod generate_key_pair;
 pub(crate) mod import_key_pair;
 pub(crate) mod inventory;
@@ -20,6 +21,7 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
+pub(crate) mod payload;
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
@@ -27,6 +29,7 @@ pub(crate) mod scan;
 pub(crate) mod scan_rules;
 pub(crate) mod sign;
 pub(crate) mod sign_blob;
+pub(crate) mod sign_payload;
 pub(crate) mod tree;
 pub(crate) mod triangulate;
 pub(crate) mod verify;
@@ -81,6 +84,9 @@ pub(crate) enum Command {
     VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestationArgs>),
     Attest(Box<attest::AttestArgs>),
     AttestBlob(Box<attest_blob::AttestBlobArgs>),
+    Payload(Box<payload::PayloadArgs>),
+    SignPayload(Box<sign_payload::SignPayloadArgs>),
+    Generate(Box<generate::GenerateArgs>),
     GenerateKeyPair(Box<generate_key_pair::GenerateKeyPairArgs>),
     ImportKeyPair(Box<import_key_pair::ImportKeyPairArgs>),
     PublicKey(Box<public_key::PublicKeyArgs>),

@@ -26,6 +26,7 @@ pub(crate) async fn run(args: &AttachArgs, offline: bool) -> Result<Exit, Fault>
     match &args.what {
         AttachWhat::Signature(args) => signature(args, offline).await,
         AttachWhat::Attestation(args) => attestation(args, offline).await,
+        AttachWhat::Response(args) => super::attach_response::run(args, offline).await,
         AttachWhat::Sbom(_) => Err(Fault::usage("a list of components is not attached unsigned: anybody could put another in its place")
             .hint("sign it: `waxseal attest --key KEY --type spdxjson --predicate sbom.json IMAGE` (or cyclonedx; spdx for tag-value text)")),
     }

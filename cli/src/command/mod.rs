@@ -1,6 +1,7 @@
 //! What the commands do. Each takes what was typed, runs a job of the toolkit, and tells what came of it.
 
 mod attach;
+mod attach_response;
 pub(crate) mod attest;
 mod attest_blob;
 mod clean;
@@ -12,6 +13,7 @@ mod doctor;
 mod documents;
 mod download;
 mod gate;
+mod generate;
 mod generate_key_pair;
 mod import_key_pair;
 mod inventory;
@@ -20,12 +22,14 @@ mod load;
 mod login;
 mod logout;
 mod man;
+mod payload;
 mod public_key;
 mod save;
 mod scan;
 mod scan_rules;
 mod sign;
 mod sign_blob;
+mod sign_payload;
 mod tree;
 mod triangulate;
 mod verify;
@@ -51,6 +55,9 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::VerifyBlobAttestation(args) => verify_blob_attestation::run(&args, offline).await,
         Command::Attest(args) => attest::run(&args, offline).await,
         Command::AttestBlob(args) => attest_blob::run(&args, offline),
+        Command::Payload(args) => payload::run(&args, offline).await,
+        Command::SignPayload(args) => sign_payload::run(&args),
+        Command::Generate(args) => generate::run(&args, offline).await,
         Command::GenerateKeyPair(args) => generate_key_pair::run(&args),
         Command::ImportKeyPair(args) => import_key_pair::run(&args, offline),
         Command::PublicKey(args) => public_key::run(&args, offline).await,

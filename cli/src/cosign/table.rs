@@ -154,7 +154,7 @@ const SIGN: &[Flag] = &[
     Flag::refused(
         "payload",
         Text,
-        "the payload is always made from the image; see `attach signature` for one that was signed elsewhere",
+        "the payload is always made from the image; see `payload` and `attach response` for a key that is elsewhere",
     ),
     Flag::already(
         "record-creation-timestamp",
@@ -345,6 +345,8 @@ const GENERATE: &[Flag] = &[
     Flag::same("output-key-prefix", Text),
 ];
 
+const GENERATE_PAYLOAD: &[Flag] = &[Flag::same("annotations", Text).short('a')];
+
 const IMPORT: &[Flag] = &[
     Flag::same("key", Text).short('k'),
     Flag::same("output-key-prefix", Text).short('o'),
@@ -414,6 +416,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["copy"], groups: &[COPY, REGISTRY] },
     Verb { words: &["tree"], groups: &[TREE, REGISTRY] },
     Verb { words: &["triangulate"], groups: &[TRIANGULATE, REGISTRY] },
+    Verb { words: &["generate"], groups: &[GENERATE_PAYLOAD, REGISTRY] },
     Verb { words: &["generate-key-pair"], groups: &[GENERATE] },
     Verb { words: &["import-key-pair"], groups: &[IMPORT] },
     Verb { words: &["public-key"], groups: &[PUBLIC_KEY] },

@@ -9,6 +9,8 @@ pub(crate) mod gate;
 mod html;
 pub(crate) mod inventory;
 pub(crate) mod progress;
+pub(crate) mod qr;
+pub(crate) mod request;
 pub(crate) mod scan;
 pub(crate) mod tree;
 pub(crate) mod verdict;

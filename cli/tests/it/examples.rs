@@ -36,6 +36,10 @@ const VERBS: &[Verb] = &[
     Verb { name: "verify-blob", prepare: verify_blob },
     Verb { name: "attest", prepare: attest },
     Verb { name: "attest-blob", prepare: attest_blob },
+    Verb { name: "payload", prepare: sign_payload },
+    Verb { name: "sign-payload", prepare: sign_payload },
+    Verb { name: "attach response", prepare: attach_response },
+    Verb { name: "generate", prepare: attest },
     Verb { name: "attach attestation", prepare: attach_attestation },
     Verb { name: "verify-attestation", prepare: verify_attestation },
     Verb { name: "verify-blob-attestation", prepare: verify_blob_attestation },
@@ -172,6 +176,33 @@ fn statement(about: &Digest) -> String {
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://example.com/review/v1","predicate":{{}}}}"#,
         about.hex()
     )
+}
+
+/// A request for the signature of an image, whose digest stands for the one that is left open.
+fn sign_payload(room: &Room) -> Setting {
+    let mut setting = attest(room);
+    let image = setting.replacements[0].1.clone() + "/app:1.0";
+    let line = format!("waxseal payload {image} --out req.json --raw to-sign");
+    run(room, &setting, &[line]);
+    let request: serde_json::Value = serde_json::from_str(&room.text("req.json")).unwrap();
+    let digest = request["summary"]["subjects"][0]["digest"].as_str().unwrap().to_owned();
+    setting.replacements.push(("sha256:...", digest));
+    setting.variables.push(("IMAGE", image));
+    setting
+}
+
+/// The same, and what came back to it in three forms.
+fn attach_response(room: &Room) -> Setting {
+    let setting = sign_payload(room);
+    room.write("app.pub", fixtures::public_key_pem("p256"));
+    let lines = ["waxseal sign-payload req.json --key app.key --out resp.json".to_owned()];
+    run(room, &setting, &lines);
+    let response: serde_json::Value = serde_json::from_str(&room.text("resp.json")).unwrap();
+    for (file, kind) in [("s1", "dsse"), ("s2", "simple-signing")] {
+        room.write(file, response["signatures"][kind].as_str().unwrap());
+    }
+    room.write("scanned.txt", room.text("resp.json").replace(',', ",\n"));
+    setting
 }
 
 fn attach_attestation(room: &Room) -> Setting {

@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::print_stderr,
     reason = "tests end at the line that found something"
 )]
 
@@ -38,6 +39,7 @@ mod sign;
 mod small;
 mod timeouts;
 mod tree;
+mod two_step;
 mod verify;
 
 /// A file that is not named above would never be compiled.

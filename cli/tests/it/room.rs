@@ -18,6 +18,31 @@ const SENT: &str = "cm9ib3Q6Y2FuYXJ5LTV1cDNyczNjcmV0";
 /// The folder in the room that is the home of whoever runs the program.
 const HOME: &str = "home";
 
+/// The program that makes namespaces.
+const UNSHARE: &str = "/usr/bin/unshare";
+
+/// Whether a namespace without a network can be made here. CI has to have them.
+pub(crate) fn has_namespaces() -> bool {
+    let mut unshare = process::Command::new(UNSHARE);
+    let made = unshare.args(["--map-root-user", "--net", "true"]).output();
+    let can = made.is_ok_and(|output| output.status.success());
+    assert!(can || std::env::var_os("CI").is_none(), "no network namespace can be made here");
+    if !can {
+        eprintln!("skipped: no network namespace can be made here");
+    }
+    can
+}
+
+/// Whether a program is installed. CI has to have it.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let there = ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    assert!(there || std::env::var_os("CI").is_none(), "{program} is not installed");
+    if !there {
+        eprintln!("skipped: {program} is not installed");
+    }
+    there
+}
+
 /// A folder to run in.
 pub(crate) struct Room {
     folder: TempDir,
@@ -129,6 +154,17 @@ impl Room {
     /// Runs the program with these arguments.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.end(self.waxseal().args(arguments))
+    }
+
+    /// Runs the program with these arguments in a network namespace without interfaces, where the system allows one to be
+    /// made; elsewhere, and only outside of CI, as it is.
+    pub(crate) fn without_network(&self, arguments: &[&str]) -> Run {
+        if !has_namespaces() {
+            return self.run(arguments);
+        }
+        let mut command = self.command(Path::new(UNSHARE));
+        command.args(["--map-root-user", "--net", env!("CARGO_BIN_EXE_waxseal")]).args(arguments);
+        self.end(&mut Command::from_std(command))
     }
 
     /// Runs the program with these arguments and this on its standard input.

@@ -40,6 +40,15 @@ pub const SIMPLE_SIGNING_BYTES: u64 = 64 << 10;
 /// Largest bundle or attestation, in bytes (32 MiB); a flag may raise it.
 pub const BUNDLE_BYTES: u64 = 32 << 20;
 
+/// Largest request to sign elsewhere, in bytes (96 MiB: a statement in both formats, in base64).
+pub const SIGNING_REQUEST_BYTES: u64 = 96 << 20;
+
+/// Largest response to one, in bytes (64 KiB).
+pub const SIGNING_RESPONSE_BYTES: u64 = 64 << 10;
+
+/// Largest file with a bare signature, in bytes (16 KiB): 512 bytes of RSA in any text form.
+pub const BARE_SIGNATURE_BYTES: u64 = 16 << 10;
+
 /// Largest list of components at the tag `.sbom`, in bytes (128 MiB, as cosign reads them).
 pub const SBOM_BYTES: u64 = 128 << 20;
 

@@ -11,7 +11,7 @@ use waxseal_core::candidate::{Evidence, Format};
 use waxseal_core::signing::{SignedImage, SigningError, SigningRequest};
 use waxseal_core::statement::COSIGN_SIGN;
 use waxseal_core::{
-    Digest, KeyId, PinnedRef, Policy, SignatureRequirement, Signer, Subject, TrustedKey, Verifier,
+    Digest, KeyId, PinnedRef, Policy, PublicKey, SignatureRequirement, Signer, Subject, TrustedKey, Verifier,
 };
 use waxseal_oci::{Attached, Fetched};
 
@@ -125,7 +125,14 @@ impl Signing {
         };
         let mut signatures = Vec::new();
         for signer in signers {
-            let there = self.standing(&pinned, &evidence, *signer)?;
+            let there = signed_already(
+                &pinned,
+                &evidence,
+                signer.public_key(),
+                &self.annotations,
+                self.identity.as_deref(),
+                self.now,
+            )?;
             for format in formats.iter().copied() {
                 let annotations = self.annotations.clone();
                 let request = SigningRequest::image(*pinned.digest(), name.clone(), annotations, &[format])
@@ -146,40 +153,6 @@ impl Signing {
     /// other was asked for (rule G7).
     pub fn formats_for(&self, image: &Digest) -> Vec<Format> {
         formats_for(image, &self.formats)
-    }
-
-    /// The formats in which this signer's signature stands there, valid and with the same annotations (rule G3).
-    fn standing(
-        &self,
-        pinned: &PinnedRef,
-        evidence: &Evidence,
-        signer: &(dyn Signer + Sync),
-    ) -> Result<Vec<Format>, Error> {
-        let key = TrustedKey::new("the signer", signer.public_key().clone());
-        let policy = Policy::requiring(SignatureRequirement::by(vec![key])?);
-        // No clock is needed: the key has no window.
-        let verdict = Verifier::new().allow_example_keys().verify(
-            &Subject::new(pinned.clone()),
-            evidence,
-            &policy,
-            self.now,
-        );
-        let same = |annotations: &BTreeMap<String, serde_json::Value>| {
-            annotations.len() == self.annotations.len()
-                && self.annotations.iter().all(|(name, value)| {
-                    annotations.get(name).and_then(serde_json::Value::as_str) == Some(value.as_str())
-                })
-        };
-        let named = |name: Option<&str>| self.identity.is_none() || name == self.identity.as_deref();
-        let mut formats: Vec<_> = verdict
-            .signatures()
-            .iter()
-            .filter(|signature| same(&signature.annotations) && named(signature.name.as_deref()))
-            .map(|signature| signature.format)
-            .collect();
-        formats.sort_unstable();
-        formats.dedup();
-        Ok(formats)
     }
 
     /// Writes what is new.
@@ -210,7 +183,41 @@ impl Signing {
     }
 }
 
-fn unsignable(pinned: &PinnedRef, error: &SigningError) -> Error {
+/// The formats in which this key's signature stands there, valid, with the same annotations and, where one is given, the
+/// same name (rule G3).
+pub(crate) fn signed_already(
+    pinned: &PinnedRef,
+    evidence: &Evidence,
+    key: &PublicKey,
+    annotations: &BTreeMap<String, String>,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<Format>, Error> {
+    let key = TrustedKey::new("the signer", key.clone());
+    let policy = Policy::requiring(SignatureRequirement::by(vec![key])?);
+    // No clock is needed: the key has no window.
+    let verdict =
+        Verifier::new().allow_example_keys().verify(&Subject::new(pinned.clone()), evidence, &policy, now);
+    let same = |signed: &BTreeMap<String, serde_json::Value>| {
+        signed.len() == annotations.len()
+            && annotations
+                .iter()
+                .all(|(name, value)| signed.get(name).and_then(serde_json::Value::as_str) == Some(value))
+    };
+    let mut formats: Vec<_> = verdict
+        .signatures()
+        .iter()
+        .filter(|signature| {
+            same(&signature.annotations) && (name.is_none() || signature.name.as_deref() == name)
+        })
+        .map(|signature| signature.format)
+        .collect();
+    formats.sort_unstable();
+    formats.dedup();
+    Ok(formats)
+}
+
+pub(crate) fn unsignable(pinned: &PinnedRef, error: &SigningError) -> Error {
     let kind = match error {
         SigningError::NoName => ErrorKind::NoName,
         SigningError::LegacyNeedsSha256 | SigningError::NoFormat | SigningError::TooLarge { .. } => {

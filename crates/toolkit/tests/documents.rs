@@ -11,6 +11,7 @@ use std::path::Path;
 
 use waxseal_core::Reason;
 use waxseal_core::key::{KeyError, SignError};
+use waxseal_core::signing::detached::DetachedError;
 
 fn book() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verification.md");
@@ -47,7 +48,8 @@ fn every_error_stands_in_the_book() {
     let store = waxseal_oci::ErrorKind::ALL.iter().map(|kind| kind.code());
     let jobs = waxseal::ErrorKind::ALL.iter().map(|kind| kind.code());
     let keys = KeyError::ALL.iter().chain(SignError::ALL).copied();
-    for code in store.chain(jobs).chain(keys) {
+    let elsewhere = DetachedError::CODES.iter().copied();
+    for code in store.chain(jobs).chain(keys).chain(elsewhere) {
         assert!(written.contains(code), "{code} does not stand in docs/verification.md");
     }
 }

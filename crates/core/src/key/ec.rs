@@ -28,6 +28,26 @@ impl Curve {
         }
     }
 
+    /// The ASN.1 form of a signature that is written as its two numbers, each of the curve's width.
+    pub(super) fn signature_of_numbers(self, numbers: &[u8]) -> Option<Vec<u8>> {
+        let der = match self {
+            Self::P256 => p256::ecdsa::Signature::from_slice(numbers).ok()?.to_der().as_bytes().to_vec(),
+            Self::P384 => p384::ecdsa::Signature::from_slice(numbers).ok()?.to_der().as_bytes().to_vec(),
+            Self::P521 => p521::ecdsa::Signature::from_slice(numbers).ok()?.to_der().as_bytes().to_vec(),
+        };
+        Some(der)
+    }
+
+    /// The curve of a kind of key.
+    pub(super) const fn of(algorithm: KeyAlgorithm) -> Option<Self> {
+        match algorithm {
+            KeyAlgorithm::P256 => Some(Self::P256),
+            KeyAlgorithm::P384 => Some(Self::P384),
+            KeyAlgorithm::P521 => Some(Self::P521),
+            KeyAlgorithm::Ed25519 | KeyAlgorithm::Rsa { .. } => None,
+        }
+    }
+
     pub(super) const fn algorithm(self) -> KeyAlgorithm {
         match self {
             Self::P256 => KeyAlgorithm::P256,

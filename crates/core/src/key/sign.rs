@@ -8,8 +8,9 @@ use core::fmt;
 
 use ed25519_dalek::Signer as _;
 
+use super::ec::Curve;
 use super::private::Secret;
-use super::{Prehashed, PrivateKey, PublicKey, Reread, Scheme, SignError};
+use super::{KeyAlgorithm, Prehashed, PrivateKey, PublicKey, Reread, Scheme, SignError};
 use crate::encoding::{NotBase64, base64_decode, base64_encode};
 
 /// A signature as it stands on the wire: ASN.1 DER for ECDSA, 64 bytes for Ed25519, the length of the modulus for RSA.
@@ -26,6 +27,22 @@ impl Signature {
     /// Reads standard base64 with padding and nothing else: no line end, no URL alphabet.
     pub fn from_base64(text: &str) -> Result<Self, NotBase64> {
         base64_decode(text).map(Self)
+    }
+
+    /// Everything that bytes from another tool could be as a signature by a key of this kind: as they are, or out of base64
+    /// (standard or URL alphabet, broken into lines or not) or hexadecimal; of ECDSA the two numbers too, as PKCS#11, Azure
+    /// and JWS write them. Nothing is decided by it: one of them may verify.
+    pub fn candidates(bytes: &[u8], key: KeyAlgorithm) -> Vec<Self> {
+        let joined: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let text = core::str::from_utf8(&joined).ok();
+        let spelled = [Some(bytes.to_vec()), text.and_then(any_base64), text.and_then(from_hex)];
+        let mut candidates = Vec::new();
+        for bytes in spelled.into_iter().flatten().filter(|bytes| !bytes.is_empty()) {
+            let numbers = Curve::of(key).and_then(|curve| curve.signature_of_numbers(&bytes));
+            candidates.extend(numbers.map(Self));
+            candidates.push(Self(bytes));
+        }
+        candidates
     }
 
     /// The bytes.
@@ -142,6 +159,27 @@ impl Signer for LocalSigner {
     }
 }
 
+/// Base64 in either alphabet, padded or not.
+fn any_base64(text: &str) -> Option<Vec<u8>> {
+    let mut standard = text.replace('-', "+").replace('_', "/");
+    if !standard.contains('=') {
+        standard.extend(core::iter::repeat_n('=', standard.len().wrapping_neg() % 4));
+    }
+    base64_decode(&standard).ok()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<_>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    digits
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from((high << 4) | low).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
 fn released(bytes: Vec<u8>, verifies: impl Fn(&[u8]) -> bool) -> Result<Signature, SignError> {
     if verifies(&bytes) { Ok(Signature(bytes)) } else { Err(SignError::SelfCheck) }
 }
@@ -164,6 +202,36 @@ mod tests {
     fn a_signature_that_does_not_verify_is_not_released() {
         assert_eq!(released(vec![1], |_| true), Ok(Signature(vec![1])));
         assert_eq!(released(vec![1], |_| false), Err(SignError::SelfCheck));
+    }
+
+    /// One signature in every form that tools write it in.
+    #[test]
+    fn a_signature_of_another_tool_is_found_in_any_of_its_forms() {
+        let numbers: Vec<u8> = (1..=64).collect();
+        let der = Curve::P256.signature_of_numbers(&numbers).unwrap();
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02X}"));
+        for bytes in [&numbers, &der] {
+            let base64 = base64_encode(bytes);
+            let url = base64.replace('+', "-").replace('/', "_").replace('=', "");
+            let (first, second) = base64.split_at(20);
+            let forms = [
+                base64.clone(),
+                format!("{first}\r\n{second}\n"),
+                url,
+                hex(bytes),
+                hex(bytes).to_lowercase(),
+            ];
+            for form in forms.iter().map(String::as_bytes).chain([bytes.as_slice()]) {
+                let found = Signature::candidates(form, KeyAlgorithm::P256);
+                assert!(found.contains(&Signature(der.clone())), "{}", String::from_utf8_lossy(form));
+            }
+        }
+        // The numbers of a curve have its width; other keys have none.
+        assert!(!Signature::candidates(&numbers, KeyAlgorithm::P384).contains(&Signature(der.clone())));
+        assert_eq!(Signature::candidates(&numbers, KeyAlgorithm::Ed25519), [Signature(numbers.clone())]);
+        for none in [&b""[..], b" \n"] {
+            assert!(Signature::candidates(none, KeyAlgorithm::P256).iter().all(|found| found.0 == none));
+        }
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl AttestationRequest {
         Self::of(|_| Ok(statement.to_vec()), formats)
     }
 
-    fn of(
+    /// The statements of a request, each as it is stored.
+    pub(super) fn of(
         statement: impl Fn(Format) -> Result<Vec<u8>, SigningError>,
         formats: &[Format],
     ) -> Result<Self, SigningError> {

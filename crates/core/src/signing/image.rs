@@ -74,6 +74,11 @@ impl SigningRequest {
         &self.annotations
     }
 
+    /// The bytes that are stored, for each format.
+    pub fn payloads(&self) -> impl Iterator<Item = (Format, &[u8])> {
+        self.parts.0.iter().map(|part| (part.format, part.payload.as_slice()))
+    }
+
     /// The bytes to be signed, for each format.
     pub fn messages(&self) -> impl Iterator<Item = (Format, &[u8])> {
         self.parts.messages()

@@ -2,9 +2,11 @@
 //!
 //! The middle step can happen anywhere: in this process, in a token, or on a machine without a network. What is
 //! signed is decided before, and assembling verifies every signature before it makes anything of it (rule G1). A
-//! [`SigningRequest`] is about an image's signature, an [`AttestationRequest`] about a statement with a predicate.
+//! [`SigningRequest`] is about an image's signature, an [`AttestationRequest`] about a statement with a predicate;
+//! [`detached`] has the files in which either travels to the machine with the key and back.
 
 mod attestation;
+pub mod detached;
 mod image;
 mod predicate;
 

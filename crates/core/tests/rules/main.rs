@@ -15,6 +15,7 @@
 mod attestations;
 mod attesting;
 mod blobs;
+mod detached;
 mod looking;
 mod make;
 mod platforms;

@@ -245,7 +245,11 @@ impl Attesting {
 }
 
 /// The statement for one image.
-fn request(target: &Target, claim: &Claim, formats: &[Format]) -> Result<AttestationRequest, Error> {
+pub(crate) fn request(
+    target: &Target,
+    claim: &Claim,
+    formats: &[Format],
+) -> Result<AttestationRequest, Error> {
     let pinned = &target.pinned;
     match claim {
         Claim::Predicate(predicate) => {
