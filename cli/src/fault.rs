@@ -187,10 +187,13 @@ impl From<&waxseal::Error> for Fault {
             Kind::Key
             | Kind::ExampleKey
             | Kind::Policy
+            | Kind::PolicyNotSigned
+            | Kind::Record
             | Kind::NoName
             | Kind::Manifest
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
             Kind::TagMoved
+            | Kind::RecordNotSigned
             | Kind::NothingAttached
             | Kind::NoWorkload
             | Kind::OtherImage

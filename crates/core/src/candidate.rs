@@ -45,7 +45,7 @@ impl Format {
 }
 
 /// Where material was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Origin {
     /// The kind of place.

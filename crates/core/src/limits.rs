@@ -254,3 +254,6 @@ pub const CONDITION_TURNS: usize = 100_000;
 /// Most steps that evaluating one condition takes: one for each part of it that is looked at, and one more for every 16
 /// bytes of text that are read or made.
 pub const CONDITION_STEPS: u64 = 2_000_000;
+
+/// Largest signed document of our own, a policy's signature or a decision record, in bytes (32 MiB).
+pub const DOCUMENT_BYTES: u64 = 32 << 20;

@@ -27,6 +27,12 @@ pub enum ErrorKind {
     ExampleKey,
     /// A policy cannot be built.
     Policy,
+    /// A policy is not signed as it has to be, or an older one than was seen (rule Y7).
+    PolicyNotSigned,
+    /// A decision record cannot be read.
+    Record,
+    /// A decision record is not signed by the key that was named.
+    RecordNotSigned,
     /// What was asked for does not fit together.
     Usage,
     /// The image is not of the kind that the job needs.
@@ -68,6 +74,9 @@ impl ErrorKind {
             Self::Key => "key",
             Self::ExampleKey => "example-key",
             Self::Policy => "policy",
+            Self::PolicyNotSigned => "policy-not-signed",
+            Self::Record => "record",
+            Self::RecordNotSigned => "record-not-signed",
             Self::Usage => "usage",
             Self::InvalidImage => "invalid-image",
             Self::TagMoved => "tag-moved",
@@ -91,6 +100,9 @@ impl ErrorKind {
         Self::Key,
         Self::ExampleKey,
         Self::Policy,
+        Self::PolicyNotSigned,
+        Self::Record,
+        Self::RecordNotSigned,
         Self::Usage,
         Self::InvalidImage,
         Self::TagMoved,

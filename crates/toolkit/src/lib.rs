@@ -25,6 +25,7 @@ pub mod load;
 pub mod manifest;
 pub mod mention;
 pub mod policy;
+pub mod record;
 pub mod save;
 pub mod scan;
 pub mod sign;

@@ -3,6 +3,8 @@
 //! The core reads the text and says which keys it wants; they are loaded here, and the policy that comes out has keys in place
 //! of names (rule Y3). Everything that is wrong is told at once, each with its place in the file.
 
+pub mod signature;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -278,6 +278,7 @@ impl Whole<'_> {
             looking_back_from: self.verifier.present,
             requirements,
             findings,
+            evidence: Vec::new(),
             unchecked: vec!["transparency-log"],
             warnings: Vec::new(),
             scope: RulePlatforms::Index,

@@ -83,6 +83,7 @@ impl Verifier {
             at: applied.now,
             requirements: Vec::new(),
             findings: expired.collect(),
+            evidence: Vec::new(),
             unchecked: Vec::new(),
             looking_back_from: self.present,
             warnings: Vec::new(),
@@ -129,7 +130,10 @@ fn together(subject: &Subject, applied: &Applied<'_>, judged: &[Verdict], mut re
                 }
                 report.take(verdict.report());
             }
-            Mode::Warn => report.warnings.push(verdict.clone()),
+            Mode::Warn => {
+                report.evidence.extend(verdict.report().evidence.iter().cloned());
+                report.warnings.push(verdict.clone());
+            }
         }
     }
     unchecked.sort_unstable();
@@ -152,6 +156,7 @@ impl Report {
     /// Takes up what another group of rules has said.
     fn take(&mut self, other: &Self) {
         let before = self.requirements.len();
+        self.evidence.extend(other.evidence.iter().cloned());
         self.requirements.extend(other.requirements.iter().cloned());
         self.findings.extend(other.findings.iter().cloned().map(|mut finding| {
             finding.requirement = finding.requirement.map(|at| at.saturating_add(before));

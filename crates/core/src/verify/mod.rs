@@ -9,6 +9,7 @@ mod blob;
 mod blob_attestation;
 mod condition;
 mod decide;
+mod document;
 mod finding;
 mod image;
 mod platforms;
@@ -35,7 +36,7 @@ pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_
 pub use verified::{ImageSignature, Proof, Verified};
 
 use self::image::{About, Judge};
-use crate::candidate::Evidence;
+use crate::candidate::{Evidence, Origin};
 use crate::digest::Digest;
 use crate::key::example;
 use crate::manifest::{ImageIndex, Manifest, ManifestError};
@@ -165,7 +166,10 @@ impl Verifier {
             .peekable();
         let signed = of_signatures.peek().is_some() && of_signatures.all(|(_, report)| report.met);
         let present = self.present;
-        Whole { outcome, requirements, findings, signatures, attestations, signed, present }
+        let candidates = evidence.candidates.iter().map(|candidate| candidate.origin().clone());
+        let unread = evidence.unreadable.iter().map(|unreadable| unreadable.origin.clone());
+        let evidence = candidates.chain(unread).collect();
+        Whole { outcome, requirements, findings, signatures, attestations, signed, present, evidence }
     }
 
     /// Whether the key counts at `now`, by its validity, its revocation and the example keys' exception.
@@ -204,6 +208,8 @@ struct Whole {
     signed: bool,
     /// Now, if a past moment was judged.
     present: Option<Timestamp>,
+    /// Where everything was found that was looked at.
+    evidence: Vec<Origin>,
 }
 
 impl Whole {
@@ -224,6 +230,7 @@ impl Whole {
             looking_back_from: self.present,
             requirements: self.requirements,
             findings: self.findings,
+            evidence: self.evidence,
             unchecked: unchecked(policy),
             warnings: Vec::new(),
             scope: RulePlatforms::Index,

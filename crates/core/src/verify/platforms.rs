@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Admission, Basis, Finding, Reason, Report, RequirementReport, Subject, Verdict, Verified, Verifier, proof,
 };
+use crate::candidate::Origin;
 use crate::descriptor::{Descriptor, Platform};
 use crate::digest::Digest;
 use crate::policy::{Policy, RulePlatforms};
@@ -147,8 +148,8 @@ impl Verifier {
             worst.take(Some(own));
         }
         let scope = platforms.clone();
-        let report =
-            Report { findings, requirements: worst.over(own.report()), scope, ..own.report().clone() };
+        let (requirements, evidence) = (worst.over(own.report()), all_evidence(own, images));
+        let report = Report { requirements, findings, evidence, scope, ..own.report().clone() };
         Ok(if refused {
             Verdict::Refuse(Box::new(report))
         } else if undecided {
@@ -159,6 +160,12 @@ impl Verifier {
             Verdict::Admit(Box::new(Admission { basis, signatures, attestations, report }))
         })
     }
+}
+
+/// Everything that was looked at, for the index and for its images.
+fn all_evidence(own: &Verdict, images: &[PlatformVerdict]) -> Vec<Origin> {
+    let reports = core::iter::once(own).chain(images.iter().map(|image| &image.verdict)).map(Verdict::report);
+    reports.flat_map(|report| report.evidence.iter().cloned()).collect()
 }
 
 /// How the requirements came out where they came out worst: what holds for an index holds for each of its images.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::finding::FindingJson;
 use super::{Attestation, Finding, ImageSignature, Reason, Verified};
+use crate::candidate::Origin;
 use crate::digest::Digest;
 use crate::key::KeyId;
 use crate::policy::RulePlatforms;
@@ -100,6 +101,8 @@ pub struct Report {
     pub requirements: Vec<RequirementReport>,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// Every object that was looked at, those that did not count and those that could not be read too.
+    pub evidence: Vec<Origin>,
     /// What was not checked, by stable names: `transparency-log` (rule S10), `signed-name` (rule S9), `attested-result`
     /// (a scan or a verification summary counts, whatever it says).
     pub unchecked: Vec<&'static str>,

@@ -16,6 +16,7 @@ mod attestations;
 mod attesting;
 mod blobs;
 mod detached;
+mod documents;
 mod looking;
 mod make;
 mod platforms;
