@@ -199,6 +199,12 @@ pub enum SignError {
         /// What happened.
         why: String,
     },
+    /// The device that holds the key did not sign.
+    #[error("the device that holds the key: {why}")]
+    Device {
+        /// What it says, and what can be done.
+        why: String,
+    },
 }
 
 impl SignError {
@@ -210,6 +216,7 @@ impl SignError {
         "sign-computation",
         "sign-self-check",
         "sign-message",
+        "sign-device",
     ];
 
     /// The stable code of the variant.
@@ -221,6 +228,7 @@ impl SignError {
             Self::Computation => "sign-computation",
             Self::SelfCheck => "sign-self-check",
             Self::Message { .. } => "sign-message",
+            Self::Device { .. } => "sign-device",
         }
     }
 }
@@ -264,6 +272,7 @@ mod tests {
             SignError::Computation,
             SignError::SelfCheck,
             SignError::Message { why: text() },
+            SignError::Device { why: text() },
         ];
         assert_eq!(signs.iter().map(SignError::code).collect::<Vec<_>>(), SignError::ALL);
     }

@@ -24,6 +24,13 @@ impl Signature {
         Self(bytes.into())
     }
 
+    /// The signature of an ECDSA key whose two numbers stand one behind the other, each in the full width of the curve
+    /// (PKCS#11 and IEEE P1363 write them so). Nothing for keys of another kind, for another length, and for a number
+    /// that is zero or not below the order.
+    pub fn from_ecdsa_numbers(key: KeyAlgorithm, numbers: &[u8]) -> Option<Self> {
+        super::ec::der_of_numbers(key, numbers).map(Self)
+    }
+
     /// Reads standard base64 with padding and nothing else: no line end, no URL alphabet.
     pub fn from_base64(text: &str) -> Result<Self, NotBase64> {
         base64_decode(text).map(Self)
@@ -231,6 +238,28 @@ mod tests {
         assert_eq!(Signature::candidates(&numbers, KeyAlgorithm::Ed25519), [Signature(numbers.clone())]);
         for none in [&b""[..], b" \n"] {
             assert!(Signature::candidates(none, KeyAlgorithm::P256).iter().all(|found| found.0 == none));
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_an_ecdsa_signature_are_written_as_der() {
+        let files = [
+            include_bytes!("../../../../testdata/cosign/keys/p256-imported.plain.pem").as_slice(),
+            include_bytes!("../../../../testdata/cosign/keys/p384.plain.pem").as_slice(),
+        ];
+        for file in files {
+            let key = super::super::KeyFile::parse(file).unwrap().open(None).unwrap();
+            let kind = key.algorithm();
+            let width = if kind == KeyAlgorithm::P256 { 32 } else { 48 };
+            let mut numbers = vec![0; width * 2];
+            numbers[width - 1] = 1;
+            numbers[width * 2 - 1] = 0x80;
+            let der = [0x30, 0x07, 0x02, 0x01, 0x01, 0x02, 0x02, 0x00, 0x80];
+            assert_eq!(Signature::from_ecdsa_numbers(kind, &numbers), Some(Signature::from_bytes(der)));
+            for wrong in [&numbers[1..], &[0; 96][..width * 2], &[0xff; 96][..width * 2], &[]] {
+                assert_eq!(Signature::from_ecdsa_numbers(kind, wrong), None, "{kind} {}", wrong.len());
+            }
+            assert_eq!(Signature::from_ecdsa_numbers(KeyAlgorithm::Ed25519, &numbers), None);
         }
     }
 
