@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("waxseal-core", &[]),
     ("waxseal-oci", &["waxseal-core"]),
     ("waxseal-scan", &["waxseal-core"]),
-    ("waxseal", &["waxseal-core", "waxseal-oci", "waxseal-scan"]),
+    ("waxseal-kms", &["waxseal-core"]),
+    ("waxseal", &["waxseal-core", "waxseal-oci", "waxseal-scan", "waxseal-kms"]),
     ("waxseal-cli", &["waxseal", "waxseal-core", "waxseal-oci", "waxseal-scan"]),
     ("waxseal-testkit", &["waxseal-core"]),
 ];

@@ -1,4 +1,5 @@
-//! Where keys are named, and how they are read: files, `env://VAR`, `https://` for public keys, `-` for stdin.
+//! Where keys are named, and how they are read: files, `env://VAR`, `https://` for public keys, `-` for stdin; `pkcs11:` for
+//! keys that stay in their token and are not read at all.
 //!
 //! The text of a key is never a name: whoever pastes a key where its file's name belongs is told so, without an
 //! echo. What a person types for a password is asked by the caller; nothing here opens a terminal.
@@ -8,13 +9,22 @@ use core::str::FromStr;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use waxseal_core::key::{KeyError, KeyFile, LocalSigner, Password, PrivateKey, example};
+use waxseal_core::key::{KeyAlgorithm, KeyError, KeyFile, LocalSigner, Password, PrivateKey, example};
 use waxseal_core::limits::KEY_FILE_BYTES;
 use waxseal_core::{PublicKey, Scheme};
 use waxseal_oci::Client;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
+
+mod signer;
+mod token;
+
+pub use signer::KeySigner;
+pub use token::{keys_in_tokens, token_public_key, token_signer, tokens};
+pub use waxseal_kms::{
+    KeyDescription, ObjectType, Pin, Pkcs11Error, Pkcs11Uri, TokenDescription, TokenSigner,
+};
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,10 +38,12 @@ pub enum KeyName {
     Https(String),
     /// On standard input.
     Stdin,
+    /// In a PKCS#11 token. Shown without its module and its PIN.
+    Pkcs11(Box<Pkcs11Uri>),
 }
 
 /// Schemes of keys that live elsewhere, and what to do until they are supported.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("awskms://", "a key in AWS KMS"),
     ("gcpkms://", "a key in Google Cloud KMS"),
     ("azurekms://", "a key in Azure Key Vault"),
@@ -40,7 +52,6 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("k8s://", "a key in a Kubernetes secret"),
     ("gitlab://", "a key in a GitLab variable"),
     ("github://", "a key in a GitHub secret"),
-    ("pkcs11:", "a key in a PKCS#11 token"),
 ];
 
 impl FromStr for KeyName {
@@ -54,6 +65,12 @@ impl FromStr for KeyName {
                 "this is the text of a key, not where it is: put it into a file or a variable and name that \
                  (FILE or env://VAR)",
             ));
+        }
+        if text.starts_with("pkcs11:") {
+            let uri = text.parse::<Pkcs11Uri>().map_err(|error| {
+                Error::new(ErrorKind::Usage, format!("the name of the key is no pkcs11: URI: {error}"))
+            })?;
+            return Ok(Self::Pkcs11(Box::new(uri)));
         }
         if let Some((_, what)) = ELSEWHERE.iter().find(|(scheme, _)| text.starts_with(scheme)) {
             return Err(Error::new(
@@ -76,7 +93,9 @@ impl FromStr for KeyName {
         if text.contains("://") {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!("{text:?} is no place for a key: expected a file, env://VAR, https://... or -"),
+                format!(
+                    "{text:?} is no place for a key: expected a file, env://VAR, https://..., pkcs11:... or -"
+                ),
             ));
         }
         match text {
@@ -94,6 +113,7 @@ impl fmt::Display for KeyName {
             Self::Env(name) => write!(f, "env://{name}"),
             Self::Https(address) => f.write_str(address),
             Self::Stdin => f.write_str("-"),
+            Self::Pkcs11(uri) => uri.without_query().fmt(f),
         }
     }
 }
@@ -122,7 +142,8 @@ impl fmt::Debug for KeyPlaces<'_> {
     }
 }
 
-/// Reads a public key. A private key's file will do too where it needs no password: its public half is taken.
+/// Reads a public key. A private key's file will do too where it needs no password: its public half is taken. Nobody is
+/// asked for the PIN of a token; where the public key is hidden without it, it has to be at hand.
 pub async fn public_key(name: &KeyName, places: KeyPlaces<'_>) -> Result<PublicKey, Error> {
     public_half(name, places, || Err(unusable(name, &KeyError::PrivateKeyGiven))).await
 }
@@ -134,6 +155,7 @@ pub async fn public_half(
     password: impl FnOnce() -> Result<Password, Error>,
 ) -> Result<PublicKey, Error> {
     let bytes = match name {
+        KeyName::Pkcs11(uri) => return token_public_key(uri, places, &|_| Ok(None)),
         KeyName::Https(address) => {
             Zeroizing::new(places.client.download(address, KEY_FILE_BYTES).await?.to_vec())
         }
@@ -169,6 +191,9 @@ pub fn private_key(
             format!("{address}: a private key is not fetched from a network"),
         ));
     }
+    if matches!(name, KeyName::Pkcs11(_)) {
+        return Err(Error::new(ErrorKind::Usage, format!("{name}: a private key does not leave its token")));
+    }
     let bytes = read(name, places)?;
     let file = KeyFile::parse(&bytes).map_err(|error| unusable(name, &error))?;
     let password = if file.is_encrypted() { Some(password()?) } else { None };
@@ -185,22 +210,26 @@ pub fn signer(
     algorithm: Option<&str>,
     allow_example_keys: bool,
 ) -> Result<LocalSigner, Error> {
-    if !allow_example_keys && example::is_example(&key.public_key().id()) {
-        return Err(Error::new(
-            ErrorKind::ExampleKey,
-            format!(
-                "{name} is one of waxseal's example keys: everybody has it, so its signature proves nothing"
-            ),
-        ));
-    }
+    no_example(key.public_key(), name, allow_example_keys)?;
     let kind = key.algorithm();
     let signer = LocalSigner::new(key);
     let Some(text) = algorithm else { return Ok(signer) };
-    let unfit = |error: &dyn fmt::Display| {
-        Error::new(ErrorKind::Usage, format!("the algorithm {text} with a key of kind {kind}: {error}"))
-    };
-    let scheme = Scheme::parse_for(text, kind).map_err(|error| unfit(&error))?;
-    signer.with_scheme(scheme).map_err(|error| unfit(&error))
+    let scheme = Scheme::parse_for(text, kind).map_err(|error| unfit(text, kind, &error))?;
+    signer.with_scheme(scheme).map_err(|error| unfit(text, kind, &error))
+}
+
+fn no_example(key: &PublicKey, name: &str, allowed: bool) -> Result<(), Error> {
+    if allowed || !example::is_example(&key.id()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ExampleKey,
+        format!("{name} is one of waxseal's example keys: everybody has it, so its signature proves nothing"),
+    ))
+}
+
+fn unfit(text: &str, kind: KeyAlgorithm, error: &dyn fmt::Display) -> Error {
+    Error::new(ErrorKind::Usage, format!("the algorithm {text} with a key of kind {kind}: {error}"))
 }
 
 fn read(name: &KeyName, places: KeyPlaces<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
@@ -226,7 +255,7 @@ fn read(name: &KeyName, places: KeyPlaces<'_>) -> Result<Zeroizing<Vec<u8>>, Err
                 ));
             }
         },
-        KeyName::Https(_) => {}
+        KeyName::Https(_) | KeyName::Pkcs11(_) => {}
     }
     if bytes.len() as u64 > KEY_FILE_BYTES {
         return Err(Error::new(
@@ -244,7 +273,6 @@ fn unusable(name: &KeyName, error: &KeyError) -> Error {
 #[cfg(test)]
 mod tests {
     use waxseal_core::Signer as _;
-    use waxseal_core::key::KeyAlgorithm;
 
     use super::*;
 
@@ -261,7 +289,7 @@ mod tests {
             "env://a b",
             "http://example.com/k",
             "awskms://alias/x",
-            "pkcs11:token=a",
+            "pkcs11:tokens=a",
             "k8s://a/b",
         ] {
             assert_eq!(parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
@@ -284,6 +312,19 @@ mod tests {
         let open = || KeyFile::parse(bytes).unwrap().open(Some(&Password::new("waxseal-example"))).unwrap();
         assert_eq!(signer(open(), "key", None, false).unwrap_err().kind(), ErrorKind::ExampleKey);
         assert!(signer(open(), "key", None, true).is_ok());
+    }
+
+    #[test]
+    fn the_name_of_a_key_in_a_token_is_shown_without_its_pin() {
+        let name: KeyName = "pkcs11:token=a;object=k?pin-value=31337".parse().unwrap();
+        assert_eq!(name.to_string(), "pkcs11:token=a;object=k");
+        assert!(!format!("{name:?}").contains("31337"));
+        let error = "pkcs11:?pin-value=31337&pin-value=31337".parse::<KeyName>().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("31337"), "{error}");
+        let client = Client::new(waxseal_oci::ClientOptions::default()).unwrap();
+        let error = private_key(&name, KeyPlaces::new(&|_| None, &client), || unreachable!()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(!format!("{error} {error:?}").contains("31337"), "{error}");
     }
 
     #[test]
