@@ -3,6 +3,9 @@
 use std::error::Error as _;
 use std::io;
 
+use waxseal_core::limits::POLICY_PROBLEMS;
+use waxseal_core::policy::file::PolicyFileError;
+
 use crate::exit::Exit;
 use crate::xray;
 
@@ -202,6 +205,11 @@ impl From<&waxseal::Error> for Fault {
             _ => Exit::Undecided,
         };
         let mut fault = Self::new(exit, error.code(), error.to_string());
+        if let Some(policy) = error.source().and_then(|cause| cause.downcast_ref::<PolicyFileError>()) {
+            fault.causes = policy.problems().iter().take(POLICY_PROBLEMS).map(ToString::to_string).collect();
+            fault.hint = policy.problems().first().map(|problem| problem.hint.clone());
+            return fault;
+        }
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();

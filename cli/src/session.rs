@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use waxseal::keys::{KeyName, KeyPlaces};
+use waxseal::policy::Loaded;
 use waxseal::{Finding, Image};
+use waxseal_core::policy::PolicySet;
 use waxseal_core::{PublicKey, Repository, TrustedKey};
 use waxseal_oci::registry::{AbsentStatus, ClientIdentity, Login, PlainHttp};
 use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, RegistryName, Secret};
@@ -103,6 +105,16 @@ impl Session {
             keys.push(TrustedKey::new(name.clone(), self.public_key(name).await?));
         }
         Ok(keys)
+    }
+
+    /// Reads a policy file and the keys that it names.
+    pub(crate) async fn policy(&self, path: &Path) -> Result<PolicySet, Fault> {
+        Ok(self.loaded_policy(path).await?.set)
+    }
+
+    /// The same, with the file and the keys.
+    pub(crate) async fn loaded_policy(&self, path: &Path) -> Result<Loaded, Fault> {
+        Ok(waxseal::policy::load(path, self.places()).await?)
     }
 
     /// Where keys are read from besides files.

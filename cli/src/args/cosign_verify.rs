@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::judging::{JudgingArgs, JudgingOutput};
 
@@ -27,6 +27,7 @@ pub(crate) enum ManifestWhat {
 /// each image is named, and pins digests.
 #[derive(Debug, Args)]
 #[command(after_long_help = MANIFEST_AFTER)]
+#[command(group = ArgGroup::new("what").args(["key"]).required(true).multiple(true))]
 pub(crate) struct ManifestVerifyArgs {
     /// File with manifests, YAML or JSON, or - for stdin
     #[arg(value_name = "MANIFEST")]
@@ -65,6 +66,7 @@ pub(crate) enum DockerfileWhat {
 /// and pins digests.
 #[derive(Debug, Args)]
 #[command(after_long_help = DOCKERFILE_AFTER)]
+#[command(group = ArgGroup::new("what").args(["key"]).required(true).multiple(true))]
 pub(crate) struct DockerfileVerifyArgs {
     /// Dockerfile, or - for stdin
     #[arg(value_name = "DOCKERFILE")]

@@ -12,7 +12,7 @@ use super::{Annotation, FormatArg};
 #[derive(Debug, Args)]
 pub(crate) struct JudgingArgs {
     /// Public key: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
-    #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
+    #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Key options")]

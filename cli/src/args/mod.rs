@@ -22,6 +22,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod payload;
+pub(crate) mod policy;
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
@@ -97,6 +98,7 @@ pub(crate) enum Command {
     Triangulate(Box<triangulate::TriangulateArgs>),
     Inventory(Box<inventory::InventoryArgs>),
     Scan(Box<scan::ScanArgs>),
+    Policy(policy::PolicyCommandArgs),
     Download(Box<download::DownloadArgs>),
     Attach(Box<attach::AttachArgs>),
     Clean(Box<clean::CleanArgs>),

@@ -1,6 +1,6 @@
 //! `waxseal verify-attestation`.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::MaxAge;
 use super::judging::{JudgingArgs, JudgingOutput};
@@ -15,6 +15,7 @@ use super::scan_rules::ScanRuleArgs;
 /// line, the same claim once.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
+#[command(group = ArgGroup::new("what").args(["key"]).required(true).multiple(true))]
 pub(crate) struct VerifyAttestationArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
     #[arg(required = true, value_name = "IMAGE")]

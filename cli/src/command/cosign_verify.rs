@@ -75,5 +75,5 @@ async fn judge(
     }
     let shown: Vec<_> = images.iter().map(|image| escape(image)).collect();
     output::talk(&format!("images: {}", shown.join(", ")));
-    judge_signatures(&images, judging, output, offline, as_cosign).await
+    judge_signatures(&images, judging, None, output, offline, as_cosign).await
 }

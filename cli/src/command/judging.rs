@@ -3,17 +3,17 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use waxseal::{Platforms, Verification};
-use waxseal_core::policy::{RepositoryGlob, SignedFor};
+use std::path::{Path, PathBuf};
+use waxseal::{Decision, Image, Platforms, Verification};
+use waxseal_core::policy::{RepositoryGlob, RulePlatforms, SignedFor};
 use waxseal_core::verify::{Outcome, Unseen};
-use waxseal_core::{Format, Policy, TrustedKey, Verdict, Verifier};
+use waxseal_core::{Format, Platform, Policy, TrustedKey, Verdict, Verifier};
+use waxseal_oci::Location;
 
 use crate::args::judging::{JudgingArgs, JudgingOutput};
 use crate::args::{Annotation, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::file;
 use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::{CONCURRENT_IMAGES, Session};
@@ -30,23 +30,68 @@ pub(super) struct Printing {
     pub(super) as_cosign: bool,
 }
 
+/// The policy file that decides, and where an image is to run.
+#[derive(Clone, Copy)]
+pub(super) struct ByFile<'a> {
+    pub(super) path: &'a Path,
+    pub(super) namespace: Option<&'a str>,
+}
+
+/// What images are judged by.
+enum Job {
+    /// What flags ask for.
+    Flags(Verification),
+    /// The rules of a policy file, in a namespace.
+    File(Decision, Option<String>),
+}
+
+impl Job {
+    async fn verdict(&self, image: Image) -> Result<Verdict, Fault> {
+        Ok(match self {
+            Self::Flags(job) => Box::pin(job.verify(image)).await?,
+            Self::File(job, namespace) => Box::pin(job.decide(image, namespace.as_deref())).await?,
+        })
+    }
+
+    /// What is said of an image that cannot be looked at (rule V1).
+    fn unseen(&self, name: &str, fault: &Fault) -> Unseen {
+        let (code, message) = (fault.code(), fault.message());
+        match self {
+            Self::Flags(job) => Unseen::new(name, code, message, &job.policy, job.now),
+            Self::File(job, _) => {
+                let place = match name.parse() {
+                    Ok(Location::Registry(image)) => Some(image.repository().clone()),
+                    _ => None,
+                };
+                Unseen::by(name, code, message, &job.policy, place.as_ref(), job.now)
+            }
+        }
+    }
+}
+
 /// Judges each image by the policy that `policy` makes of the keys, and of the keys that `others` names; the worst outcome decides the exit code (rule V4).
 pub(super) async fn judge(
     images: &[String],
     args: &JudgingArgs,
     offline: bool,
     others: &[String],
+    file: Option<ByFile<'_>>,
     policy: impl FnOnce(Vec<TrustedKey>, Vec<TrustedKey>) -> Result<Policy, Fault>,
     printing: &Printing,
 ) -> Result<Exit, Fault> {
     let keys = args.key.iter().chain(others).map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
     let names: Vec<_> = images.iter().map(|name| local(name, args.local_image)).collect();
-    let inputs: Vec<_> = key_files(&args.key).into_iter().chain(key_files(others)).collect();
-    file::fits(args.verdict_file.as_deref(), inputs.iter().map(PathBuf::as_path))?;
+    let policy_file = file.map(|file| file.path.to_owned());
+    let inputs: Vec<_> =
+        key_files(&args.key).into_iter().chain(key_files(others)).chain(policy_file).collect();
+    crate::file::fits(args.verdict_file.as_deref(), inputs.iter().map(PathBuf::as_path))?;
     output::keep_verdicts(args.verdict_file.as_deref())?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
-    let job = verification(args, &session, others, policy).await?;
+    let job = match file {
+        Some(file) => decision(args, &session, file).await?,
+        None => Job::Flags(verification(args, &session, others, policy).await?),
+    };
     let form = printing.output.unwrap_or(if output::stdout_is_terminal() && !printing.as_cosign {
         JudgingOutput::Text
     } else {
@@ -57,7 +102,7 @@ pub(super) async fn judge(
             let (session, job) = (&session, &job);
             async move {
                 let verdict = match session.image(&name).await {
-                    Ok(image) => Box::pin(job.verify(image)).await.map_err(Fault::from),
+                    Ok(image) => job.verdict(image).await,
                     Err(fault) => Err(fault),
                 };
                 (name, verdict)
@@ -69,7 +114,7 @@ pub(super) async fn judge(
         // One image that cannot be looked at does not silence the verdicts over the others.
         let record = match &judged {
             Ok(verdict) => verdict.to_json(),
-            Err(fault) => unseen(&name, &job, fault).to_json(),
+            Err(fault) => job.unseen(&name, fault).to_json(),
         };
         exit = exit.worst(match &judged {
             Ok(verdict) => verdict.outcome().into(),
@@ -81,9 +126,31 @@ pub(super) async fn judge(
     Ok(exit)
 }
 
-/// What is said of an image that cannot be looked at (rule V1).
-fn unseen(name: &str, job: &Verification, fault: &Fault) -> Unseen {
-    Unseen::new(name, fault.code(), fault.message(), &job.policy, job.now)
+/// The job, from a policy file.
+async fn decision(args: &JudgingArgs, session: &Session, file: ByFile<'_>) -> Result<Job, Fault> {
+    let mut set = session.policy(file.path).await?;
+    if args.all_platforms {
+        set = set.with_platforms(&RulePlatforms::All);
+    }
+    let mut job = Decision::new(set, session.client.clone(), Timestamp::now());
+    (job.verifier, job.now) = looking_back(args, job.now)?;
+    job.platform = args.platform.as_deref().map(platform).transpose()?;
+    Ok(Job::File(job, file.namespace.map(ToOwned::to_owned)))
+}
+
+fn platform(text: &str) -> Result<Platform, Fault> {
+    text.parse().map_err(|error| Fault::usage(format!("--platform {text}: {error}")))
+}
+
+/// The verifier, and the time at which it judges (rule T2).
+fn looking_back(args: &JudgingArgs, now: Timestamp) -> Result<(Verifier, Timestamp), Fault> {
+    let verifier = verifier(args.allow_example_keys);
+    match args.at {
+        None => Ok((verifier, now)),
+        Some(at) if at > now => Err(Fault::usage(format!("--at {at} is still to come"))
+            .hint("--at judges as of a past moment; leave it out to judge now")),
+        Some(at) => Ok((verifier.looking_back_from(now), at)),
+    }
 }
 
 /// The job, from flags.
@@ -97,21 +164,10 @@ async fn verification(
     let others = session.trusted(others).await?;
     let several = keys.len() > 1 && args.threshold == 1;
     let mut job = Verification::new(policy(keys, others)?, Timestamp::now());
-    job.verifier = verifier(args.allow_example_keys);
-    if let Some(at) = args.at {
-        // Rule T2.
-        if at > job.now {
-            return Err(Fault::usage(format!("--at {at} is still to come"))
-                .hint("--at judges as of a past moment; leave it out to judge now"));
-        }
-        job.verifier = job.verifier.looking_back_from(job.now);
-        job.now = at;
-    }
+    (job.verifier, job.now) = looking_back(args, job.now)?;
     job.looking.formats = args.format.formats();
     job.platforms = match (&args.platform, args.all_platforms) {
-        (Some(platform), _) => Platforms::One(
-            platform.parse().map_err(|error| Fault::usage(format!("--platform {platform}: {error}")))?,
-        ),
+        (Some(text), _) => Platforms::One(platform(text)?),
         (None, true) => Platforms::All,
         (None, false) => Platforms::Named,
     };

@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod man;
 mod payload;
+mod policy;
 mod public_key;
 mod save;
 mod scan;
@@ -67,6 +68,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Tree(args) => tree::run(&args, offline).await,
         Command::Triangulate(args) => triangulate::run(&args, offline).await,
         Command::Inventory(args) => inventory::run(&args, offline).await,
+        Command::Policy(args) => policy::run(&args, offline).await,
         Command::Scan(args) => scan::run(&args, offline).await,
         Command::Download(args) => download::run(&args, offline).await,
         Command::Attach(args) => attach::run(&args, offline).await,

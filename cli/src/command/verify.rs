@@ -2,7 +2,7 @@
 
 use waxseal_core::{Policy, SignatureRequirement};
 
-use super::judging::{Printing, judge};
+use super::judging::{ByFile, Printing, judge};
 use crate::args::judging::{JudgingArgs, JudgingOutput};
 use crate::args::verify::VerifyArgs;
 use crate::exit::Exit;
@@ -11,13 +11,19 @@ use crate::output;
 
 /// Verifies the signatures of each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
-    judge_signatures(&args.images, &args.judging, args.output, offline, as_cosign).await
+    let namespace = args.namespace.as_deref();
+    if namespace.is_some() && args.policy.policy.is_none() {
+        return Err(Fault::usage("--namespace narrows the rules of a policy file").hint("give --policy FILE"));
+    }
+    let file = args.policy.policy.as_deref().map(|path| ByFile { path, namespace });
+    judge_signatures(&args.images, &args.judging, file, args.output, offline, as_cosign).await
 }
 
-/// Verifies the signatures of these images.
+/// Verifies the signatures of these images, or what the rules of a policy file ask for.
 pub(super) async fn judge_signatures(
     images: &[String],
     judging: &JudgingArgs,
+    file: Option<ByFile<'_>>,
     output: Option<JudgingOutput>,
     offline: bool,
     as_cosign: bool,
@@ -36,5 +42,5 @@ pub(super) async fn judge_signatures(
             .signed_for(judging.signed_for()?);
         Ok(Policy::requiring(judging.only().into_iter().fold(wanted, SignatureRequirement::only)))
     };
-    judge(images, judging, offline, &[], policy, &printing).await
+    judge(images, judging, offline, &[], file, policy, &printing).await
 }

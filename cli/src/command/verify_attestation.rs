@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &VerifyAttestationArgs, offline: bool, as_cosign: 
         }
         Ok(Policy::requiring(narrowed(wanted, &args.judging)?.inherit(args.inherit)))
     };
-    judge(&args.images, &args.judging, offline, &args.scan.vex_key, policy, &printing).await
+    judge(&args.images, &args.judging, offline, &args.scan.vex_key, None, policy, &printing).await
 }
 
 /// What must be attested, from flags.

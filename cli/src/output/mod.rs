@@ -8,6 +8,7 @@ mod escape;
 pub(crate) mod gate;
 mod html;
 pub(crate) mod inventory;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod qr;
 pub(crate) mod request;

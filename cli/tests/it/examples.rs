@@ -49,6 +49,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "gate", prepare: gate },
     Verb { name: "manifest verify", prepare: gate },
     Verb { name: "dockerfile verify", prepare: gate },
+    Verb { name: "policy check", prepare: policy },
+    Verb { name: "policy explain", prepare: policy },
+    Verb { name: "policy schema", prepare: policy },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -203,6 +206,20 @@ fn attach_response(room: &Room) -> Setting {
     }
     room.write("scanned.txt", room.text("resp.json").replace(',', ",\n"));
     setting
+}
+
+fn policy(room: &Room) -> Setting {
+    let text = "apiVersion: waxseal/v1
+kind: Policy
+name: production
+keys: { release: release.pub }
+rules:
+  - images: [registry.example.com/**]
+    require: [{ signature: { by: [release], signedFor: same } }]
+";
+    room.write("policy.yaml", text);
+    room.write("release.pub", fixtures::public_key_pem("p256"));
+    Setting::default()
 }
 
 fn attach_attestation(room: &Room) -> Setting {

@@ -29,6 +29,7 @@ mod login;
 mod outputs;
 mod pages;
 mod passwords;
+mod policies;
 mod registries;
 mod room;
 mod saving;

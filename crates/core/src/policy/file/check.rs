@@ -185,7 +185,7 @@ fn unfit(kind: Text, text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("a text that says nothing".to_owned());
     }
-    let lines = kind == Text::Pem;
+    let lines = matches!(kind, Text::Pem | Text::Condition);
     let control = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
     text.chars().any(control).then(|| "a text with control characters".to_owned())
 }

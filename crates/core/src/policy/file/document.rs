@@ -9,7 +9,8 @@ use super::problem::Position;
 use crate::digest::Digest;
 use crate::key::Scheme;
 use crate::policy::{
-    Mirror, Mode, NamespaceGlob, Oldest, RepositoryGlob, RulePlatforms, ScanRules, SignedFor, Unmatched,
+    Condition, Mirror, Mode, NamespaceGlob, Oldest, RepositoryGlob, RulePlatforms, ScanRules, SignedFor,
+    Unmatched, VsaRules,
 };
 use crate::predicate::PredicateType;
 use crate::reference::Repository;
@@ -80,7 +81,9 @@ pub(super) struct Attestation {
     pub(super) types: Vec<PredicateType>,
     pub(super) inherit: bool,
     pub(super) max_age: Option<At<Oldest>>,
+    pub(super) condition: Option<Condition>,
     pub(super) scan: Option<At<Scan>>,
+    pub(super) vsa: Option<At<VsaRules>>,
 }
 
 /// Rules on a scan, those on VEX documents apart: they name keys.

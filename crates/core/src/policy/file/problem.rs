@@ -241,8 +241,8 @@ codes! {
     Threshold = Error "threshold", "ask for one key at least and for no more than `by` names";
     /// A predicate type that is none.
     PredicateType = Error "predicate-type", "write a short name as cyclonedx, or the URI of the type";
-    /// A scan without a greatest age (rule N5).
-    ScanWithoutMaxAge = Error "scan-without-max-age", "say how old it may be: `maxAge: 7d`, or `maxAge: unlimited`";
+    /// A scan or a verification summary without a greatest age (rules N5, Y6).
+    WithoutMaxAge = Error "without-max-age", "say how old it may be: `maxAge: 7d`, or `maxAge: unlimited`";
     /// A type that carries a result, without a rule on it (rule Y6).
     ResultWithoutRule = Error "result-without-rule", "say what it must say: under `scan`, `vsa` or `where`";
     /// Rules on a content that the type does not have.
@@ -251,6 +251,8 @@ codes! {
     Timeless = Error "timeless", "leave `maxAge` out for this type";
     /// A rule on the content of a scan that cannot be meant.
     ScanRule = Error "scan-rule", "correct the rule";
+    /// A condition that cannot be read, or might not end (rule Y5).
+    Condition = Error "condition", "write a CEL expression that gives true or false (docs/policy.md)";
     /// Anything else that a policy cannot be built with.
     Invalid = Error "invalid", "correct this place";
 

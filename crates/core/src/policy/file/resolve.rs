@@ -47,7 +47,8 @@ fn refused<T>(at: &At<T>) -> impl Fn(PolicyError) -> PolicyFileError {
             PolicyError::SameKeyTwice { .. } => ProblemCode::SameKeyTwice,
             PolicyError::ScanRule { .. } => ProblemCode::ScanRule,
             PolicyError::Timeless { .. } => ProblemCode::Timeless,
-            PolicyError::NoScan { .. } => ProblemCode::ContentMismatch,
+            PolicyError::NoScan { .. } | PolicyError::NoSummary { .. } => ProblemCode::ContentMismatch,
+            PolicyError::ResultUnread { .. } => ProblemCode::ResultWithoutRule,
             _ => ProblemCode::Invalid,
         };
         PolicyFileError::one(Problem::new(code, position, field.clone(), error.to_string()))
@@ -171,9 +172,16 @@ fn requirement(at: &At<Wanted>, keys: &BTreeMap<String, TrustedKey>) -> Result<R
         // Rule N5: a file without an age was not read.
         let oldest = oldest.unwrap_or(Oldest::Unlimited);
         requirement = requirement.scan(scan_rules(scan, keys)?, oldest).map_err(refused(scan))?;
+    } else if let Some(vsa) = &attestation.vsa {
+        let oldest = oldest.unwrap_or(Oldest::Unlimited);
+        requirement = requirement.summary(vsa.value.clone(), oldest).map_err(refused(vsa))?;
     } else if let Some(Oldest::Age(age)) = oldest {
         requirement = requirement.max_age(age).map_err(refused(at))?;
     }
+    if let Some(condition) = &attestation.condition {
+        requirement = requirement.condition(condition.clone());
+    }
+    requirement.reads_results().map_err(refused(at))?;
     Ok(requirement.into())
 }
 

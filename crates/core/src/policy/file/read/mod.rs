@@ -15,6 +15,7 @@ use super::document::{At, Document, Exemption, Key};
 use super::problem::{Problem, ProblemCode};
 use super::tree::{Id, Tree, Value};
 use super::{KeySource, check};
+use crate::digest::Digest;
 use crate::key::Scheme;
 use crate::policy::{Mirror, PolicyError, RepositoryGlob, Unmatched};
 
@@ -235,11 +236,13 @@ impl<'t> Reader<'t> {
 
     fn exemption(&mut self, at: &Field) -> Option<At<Exemption>> {
         let images = self.patterns(at, "images");
-        let digest = self.member_parsed(at, "digest", ProblemCode::Digest, |text| {
-            text.parse().map_err(|error: crate::digest::DigestError| error.to_string())
-        });
+        let digest = self.member(at, "digest").and_then(|field| self.digest(&field));
         let expires = self.expiry(at)?;
         Some(self.placed(at, Exemption { images, digest, reason: self.owned(at, "reason"), expires }))
+    }
+
+    fn digest(&mut self, at: &Field) -> Option<Digest> {
+        self.parsed(at, ProblemCode::Digest, |text| text.parse::<Digest>().map_err(|error| error.to_string()))
     }
 
     /// The end of something that lasts to a day or a time.

@@ -85,18 +85,19 @@ impl Reader<'_> {
             by,
             threshold,
             annotations: self.annotations(at),
-            signed_for: self.signed_for(at),
+            signed_for: self.names(at, "signedFor"),
             attestation: None,
         }
     }
 
-    fn signed_for(&mut self, of: &Field) -> Option<SignedFor> {
-        let at = self.member(of, "signedFor")?;
+    /// Names under which something may have been signed.
+    pub(super) fn names(&mut self, of: &Field, member: &str) -> Option<SignedFor> {
+        let at = self.member(of, member)?;
         Some(match self.text(&at) {
             Some("same") => SignedFor::Same,
             Some(_) => SignedFor::Any,
             None => {
-                let globs = self.patterns(of, "signedFor");
+                let globs = self.patterns(of, member);
                 SignedFor::Globs(globs.into_iter().map(|glob| glob.value).collect())
             }
         })

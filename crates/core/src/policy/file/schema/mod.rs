@@ -63,6 +63,8 @@ pub(super) enum Text {
     Platform,
     /// A predicate type.
     PredicateType,
+    /// A condition in CEL.
+    Condition,
 }
 
 /// An object with fields of its own.
@@ -128,6 +130,7 @@ impl Text {
             Self::Digest => "a digest as sha256:...",
             Self::Platform => "a platform as linux/amd64",
             Self::PredicateType => "a predicate type: a short name as cyclonedx, or a URI",
+            Self::Condition => "a condition in CEL",
         }
     }
 }

@@ -228,9 +228,44 @@ const ATTESTATION: Object = Object {
         may(
             "maxAge",
             Shape::Text(Text::MaxAge),
-            "The oldest that the statement may be, by the time that is signed in it. A scan must have one; `unlimited` may be written out.",
+            "The oldest that the statement may be, by the time that is signed in it. A scan and a verification summary must have one; `unlimited` may be written out.",
+        ),
+        may(
+            "where",
+            Shape::Text(Text::Condition),
+            "A condition in CEL over `predicate`, `predicateType`, `subject` and `annotations` of what was signed, which must be true.",
         ),
         may("scan", Shape::Object(&SCAN), "What the scan must say."),
+        may(
+            "vsa",
+            Shape::Object(&VSA),
+            "What the verification summary must say. It must have passed in any case.",
+        ),
+    ],
+};
+
+const VSA: Object = Object {
+    name: "Vsa",
+    about: "What a verification summary must say.",
+    one_of: &[],
+    fields: &[
+        must("verifiers", TEXTS, "Only summaries by these verifiers are judged, by `verifier.id`."),
+        may(
+            "policyDigests",
+            Shape::List { item: &Shape::Text(Text::Digest), least: 1 },
+            "The policies that may have been met, by one of the digests in `policy.digest`.",
+        ),
+        else_(
+            "resource",
+            Shape::TextOr { text: &Shape::Word(&["any", "same"]), other: &REPOSITORIES },
+            "any",
+            "The repository for which it was made, by `resourceUri`: the image's own (`same`), one that matches a pattern, or `any`.",
+        ),
+        may(
+            "levels",
+            TEXTS,
+            "What must be among `verifiedLevels`. Of SLSA's own, a higher level of the same track holds too.",
+        ),
     ],
 };
 

@@ -1,0 +1,18 @@
+//! `waxseal policy`.
+
+mod check;
+mod explain;
+mod schema;
+
+use crate::args::policy::{PolicyCommandArgs, PolicyWhat};
+use crate::exit::Exit;
+use crate::fault::Fault;
+
+/// Does something with policy files.
+pub(crate) async fn run(args: &PolicyCommandArgs, offline: bool) -> Result<Exit, Fault> {
+    match &args.what {
+        PolicyWhat::Check(args) => check::run(args, offline).await,
+        PolicyWhat::Explain(args) => explain::run(args, offline).await,
+        PolicyWhat::Schema(_) => schema::run(),
+    }
+}
