@@ -146,6 +146,27 @@ pub const DOCKER_IMAGES: usize = 1_024;
 /// Most bytes behind the end marker of an archive, all of them zero (1 MiB).
 pub const ARCHIVE_PADDING_BYTES: u64 = 1 << 20;
 
+/// Most parts that an archive is split into.
+pub const PACK_PARTS: usize = 9_999;
+
+/// Smallest part that an archive is split into, in bytes (64 KiB).
+pub const PACK_PART_LEAST_BYTES: u64 = 64 << 10;
+
+/// Largest list of the parts of an archive, in bytes (4 MiB).
+pub const PACK_PARTS_BYTES: u64 = 4 << 20;
+
+/// Largest signed manifest of a pack, in bytes (64 MiB).
+pub const PACK_MANIFEST_BYTES: u64 = 64 << 20;
+
+/// Most images of a pack.
+pub const PACK_IMAGES: usize = 4_096;
+
+/// Longest name of a pack, in bytes.
+pub const PACK_NAME_BYTES: usize = 128;
+
+/// Largest state file of received packs, in bytes (4 MiB).
+pub const PACK_STATE_BYTES: u64 = 4 << 20;
+
 /// Most manifests that one copy moves, those of attached objects included.
 pub const COPY_MANIFESTS: usize = 16_384;
 

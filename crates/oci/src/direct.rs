@@ -5,6 +5,7 @@
 //! is left to others, and a progress bar shows what is on the medium. File systems without it are written to as any
 //! file is. This module must not decide when a file is whole: it places bytes.
 
+use core::borrow::Borrow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -19,8 +20,8 @@ const ALIGNMENT: usize = 4096;
 
 /// Bytes on their way to a place in a file.
 #[derive(Debug)]
-pub(crate) struct DirectWriter<'a> {
-    file: &'a File,
+pub(crate) struct DirectWriter<F: Borrow<File>> {
+    file: F,
     /// Where in the file the buffer goes.
     at: u64,
     buffer: Vec<u8>,
@@ -40,9 +41,9 @@ enum Mode {
     CachedOnly,
 }
 
-impl<'a> DirectWriter<'a> {
+impl<F: Borrow<File>> DirectWriter<F> {
     /// Begins to write `size` bytes at the offset `at` of a file.
-    pub(crate) fn begin(file: &'a File, at: u64, size: u64) -> Self {
+    pub(crate) fn begin(file: F, at: u64, size: u64) -> Self {
         let mode = if size >= LARGE { Mode::Cached } else { Mode::CachedOnly };
         let buffer = match mode {
             Mode::CachedOnly => Vec::new(),
@@ -96,12 +97,12 @@ impl<'a> DirectWriter<'a> {
         self.switch(whole)?;
         let buffer = core::mem::take(&mut self.buffer);
         let bytes = buffer.get(self.start..self.start.saturating_add(self.filled)).unwrap_or_default();
-        let written = match self.file.write_all_at(bytes, self.at) {
+        let written = match self.file.borrow().write_all_at(bytes, self.at) {
             // A file system that takes the flag and not the write, or larger blocks than we know.
             Err(error) if self.mode == Mode::Direct && error.kind() == io::ErrorKind::InvalidInput => {
                 self.switch(false)?;
                 self.mode = Mode::CachedOnly;
-                self.file.write_all_at(bytes, self.at)
+                self.file.borrow().write_all_at(bytes, self.at)
             }
             written => written,
         };
@@ -112,17 +113,17 @@ impl<'a> DirectWriter<'a> {
     }
 
     fn cached(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.at)?;
+        self.file.borrow().write_all_at(bytes, self.at)?;
         self.at = self.at.saturating_add(bytes.len() as u64);
         Ok(())
     }
 
     fn switch(&mut self, direct: bool) -> io::Result<()> {
         self.mode = match (self.mode, direct) {
-            (Mode::Cached, true) if flag(self.file, true).is_ok() => Mode::Direct,
+            (Mode::Cached, true) if flag(self.file.borrow(), true).is_ok() => Mode::Direct,
             (Mode::Cached, true) => Mode::CachedOnly,
             (Mode::Direct, false) => {
-                flag(self.file, false)?;
+                flag(self.file.borrow(), false)?;
                 Mode::Cached
             }
             (mode, _) => mode,
@@ -131,7 +132,7 @@ impl<'a> DirectWriter<'a> {
     }
 }
 
-impl Drop for DirectWriter<'_> {
+impl<F: Borrow<File>> Drop for DirectWriter<F> {
     /// Whoever writes on after an error finds the file as it was.
     fn drop(&mut self) {
         let _ = self.switch(false);

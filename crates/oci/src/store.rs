@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, PinnedRef, Repository};
+use waxseal_core::{Descriptor, Digest, ImageRef, PinnedRef, Repository};
 
 use crate::archive::Archive;
 use crate::attached::{fallback_tag, without_entries};
@@ -239,6 +239,16 @@ impl Store {
             }
             Self::Layout(layout) => layout.put_image(manifest, tag).await,
             Self::Archive(archive) => archive.put_image(manifest, tag).await,
+        }
+    }
+
+    /// Writes the manifest of an image under a tag. A layout or an archive lists it under its full name too, by which
+    /// containerd knows it; where another image has the tag there, under its full name alone.
+    pub async fn put_named_image(&self, manifest: &Fetched, tag: &Tag, name: &ImageRef) -> Result<(), Error> {
+        match self {
+            Self::Registry(_) => self.put_image(manifest, Some(tag)).await,
+            Self::Layout(layout) => layout.put_named_image(manifest, tag, name).await,
+            Self::Archive(archive) => archive.put_named_image(manifest, tag, name).await,
         }
     }
 

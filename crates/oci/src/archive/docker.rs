@@ -7,10 +7,10 @@
 //! entries of the archive only (T-61).
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, Metadata};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::Metadata;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -21,7 +21,9 @@ use waxseal_core::limits::{
 use waxseal_core::manifest::Manifest;
 use waxseal_core::{Descriptor, Digest, ImageRef, json, media_type};
 
+use super::medium::Medium;
 use super::table::{COMPRESSED, Links, Span, Table};
+use super::writer::Identity;
 use super::{Tape, View, header, name, open_file, small};
 use crate::error::{Error, ErrorKind};
 use crate::layout::contents::{Contents as _, manifest};
@@ -48,7 +50,7 @@ struct Image {
 struct Opened {
     path: PathBuf,
     shown: String,
-    file: File,
+    file: Arc<Medium>,
     metadata: Metadata,
     table: Table,
 }
@@ -113,10 +115,11 @@ pub(super) fn by_reference(tape: &Tape, reference: &ImageRef) -> Result<(Digest,
 impl Opened {
     fn read(path: &Path) -> Result<Self, Error> {
         let shown = format!("docker-archive:{}", path.display());
-        let (mut file, metadata) = open_file(path)?.ok_or_else(|| {
+        let (file, metadata) = open_file(path)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("the archive {} is not there", path.display()))
         })?;
-        let table = Table::read(&mut file, metadata.len(), Links::Noted, &shown)?;
+        let file = Arc::new(Medium::of(file));
+        let table = Table::read(&mut file.cursor(), metadata.len(), Links::Noted, &shown)?;
         Ok(Self { path: path.to_owned(), shown, file, metadata, table })
     }
 
@@ -133,7 +136,7 @@ impl Opened {
         for image in &images {
             configs.push(Digest::of(self.config(image)?));
         }
-        let view = View::layout(self.file, &self.metadata, self.table, &self.shown)?;
+        let view = View::layout(self.file, Some(Identity::of(&self.metadata)), self.table, &self.shown)?;
         let tape = Tape::new(self.path, self.shown, view);
         agree(&tape, &images, &configs)?;
         Ok(tape)
@@ -148,13 +151,13 @@ impl Opened {
 
     fn images(&mut self) -> Result<Vec<Image>, Error> {
         let span = self.list()?;
-        let bytes = small(&mut self.file, Some(span), DOCKER_LIST_BYTES, &self.shown)?.unwrap_or_default();
+        let bytes = small(&self.file, Some(span), DOCKER_LIST_BYTES, &self.shown)?.unwrap_or_default();
         parse(&bytes).map_err(|why| self.refuse(why))
     }
 
     fn config(&mut self, image: &Image) -> Result<Vec<u8>, Error> {
         let span = self.entry(&image.config, "configuration")?;
-        Ok(small(&mut self.file, Some(span), MANIFEST_BYTES, &self.shown)?.unwrap_or_default())
+        Ok(small(&self.file, Some(span), MANIFEST_BYTES, &self.shown)?.unwrap_or_default())
     }
 
     /// Where an entry stands that [`LIST`] names.
@@ -219,21 +222,18 @@ impl Opened {
         }
         let mut index = Index::empty()?;
         index.list(&descriptor)?;
-        let file = Some(Arc::new(Mutex::new(self.file)));
+        let file = Some(self.file);
         let made = HashMap::from([(descriptor.digest, made)]);
         Ok(Tape::new(
             self.path,
             self.shown,
-            View { file, table, index, before: None, uncommitted: false, made },
+            View { file, table, index, before: None, uncommitted: false, made, sealed: false },
         ))
     }
 
     fn refuse_compressed(&mut self, layer: &str, span: Span) -> Result<(), Error> {
         let mut first = Vec::new();
-        let read = self
-            .file
-            .seek(SeekFrom::Start(span.start))
-            .and_then(|_| self.file.by_ref().take(span.size.min(8)).read_to_end(&mut first));
+        let read = self.file.slice(span.start, span.size.min(8)).read_to_end(&mut first);
         read.map_err(|error| {
             Error::new(ErrorKind::Io, format!("cannot read {}", self.shown)).caused_by(error)
         })?;

@@ -5,13 +5,16 @@
 //! beside it, and [`Archive::commit`] replaces the archive by that: until then nothing has changed.
 
 mod docker;
+mod frames;
 mod header;
+mod medium;
+pub mod sealed;
 mod table;
 mod writer;
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +25,7 @@ use waxseal_core::limits::LAYOUT_INDEX_BYTES;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, ImageRef, PinnedRef, Repository};
 
+use self::medium::Medium;
 use self::table::{Links, Span, Table};
 use self::writer::{Identity, Writer};
 use crate::blob::BlobStream;
@@ -52,7 +56,7 @@ struct Tape {
 /// What reading sees: the archive, or the temporary file once something was put into it.
 #[derive(Debug)]
 struct View {
-    file: Option<Arc<Mutex<File>>>,
+    file: Option<Arc<Medium>>,
     table: Table,
     index: Index,
     before: Option<Identity>,
@@ -60,6 +64,8 @@ struct View {
     uncommitted: bool,
     /// Manifests that were made by a conversion and stand in no file. Where there are any, nothing can be written.
     made: HashMap<Digest, Bytes>,
+    /// Whether nothing can be written, for another reason.
+    sealed: bool,
 }
 
 impl Archive {
@@ -120,6 +126,7 @@ impl Archive {
                     before: None,
                     uncommitted: false,
                     made: HashMap::new(),
+                    sealed: false,
                 },
             };
             Ok(Self::with(Tape::layout(path, view)))
@@ -232,6 +239,13 @@ impl Archive {
         self.put_object(manifest).await?;
         let (tag, descriptor) = (tag.cloned(), manifest.descriptor.clone());
         self.edit(move |index| index.set_image(tag.as_ref(), &descriptor)).await
+    }
+
+    /// The same under a tag and a full name; as for a layout.
+    pub async fn put_named_image(&self, manifest: &Fetched, tag: &Tag, name: &ImageRef) -> Result<(), Error> {
+        self.put_object(manifest).await?;
+        let (tag, name, descriptor) = (tag.clone(), name.to_string(), manifest.descriptor.clone());
+        self.edit(move |index| index.set_named_image(&descriptor, Some(&tag), Some(&name))).await
     }
 
     /// Puts a manifest that refers to another one in, and lists it.
@@ -347,7 +361,7 @@ impl Tape {
     fn stage_without(&self, turn: &mut Option<Writer>, without: Option<&str>) -> Result<(), Error> {
         let (file, table) = {
             let view = self.view();
-            if !view.made.is_empty() {
+            if view.sealed || !view.made.is_empty() {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
                     format!("{} is only read: copy the image elsewhere, and write there", self.shown),
@@ -359,14 +373,13 @@ impl Tape {
         let marker = writer.file(MARKER, MARKER_TEXT.as_bytes())?;
         let mut copied = match file {
             Some(file) => {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 let keep = |name: &str| !matches!(name, MARKER | INDEX) && Some(name) != without;
-                writer::copy_all(&mut writer, &mut file, &table, keep)?
+                writer::copy_all(&mut writer, &file, &table, keep)?
             }
             None => Table::default(),
         };
         copied.add(MARKER, marker);
-        let reader = Arc::new(Mutex::new(writer.reader()?));
+        let reader = Arc::new(Medium::of(writer.reader()?));
         let mut view = self.view();
         view.file = Some(reader);
         view.table = copied;
@@ -391,8 +404,7 @@ impl Contents for Tape {
             return Ok(Some(OpenBlob { file, size: made.len() as u64 }));
         }
         let (Some(file), Some(span)) = (&view.file, view.table.span(&name(digest))) else { return Ok(None) };
-        let slice = Slice { file: Arc::clone(file), at: span.start, left: span.size };
-        Ok(Some(OpenBlob { file: Box::new(slice), size: span.size }))
+        Ok(Some(OpenBlob { file: Box::new(file.slice(span.start, span.size)), size: span.size }))
     }
 
     fn digests(&self, limit: usize) -> Result<Vec<Digest>, Error> {
@@ -416,22 +428,22 @@ impl Contents for Tape {
 impl View {
     /// Reads the archive at `path`, or nothing where nothing is. A link there is followed: a person named it.
     fn open(path: &Path) -> Result<Option<Self>, Error> {
-        let Some((mut file, metadata)) = open_file(path)? else { return Ok(None) };
+        let Some((file, metadata)) = open_file(path)? else { return Ok(None) };
         let shown = path.display().to_string();
-        let table = Table::read(&mut file, metadata.len(), Links::Refused, &shown)?;
-        Self::layout(file, &metadata, table, &shown).map(Some)
+        let file = Arc::new(Medium::of(file));
+        let table = Table::read(&mut file.cursor(), metadata.len(), Links::Refused, &shown)?;
+        Self::layout(file, Some(Identity::of(&metadata)), table, &shown).map(Some)
     }
 
     /// The view of an archive whose entries are known to be those of a layout.
-    fn layout(mut file: File, metadata: &Metadata, table: Table, shown: &str) -> Result<Self, Error> {
-        let marker = small(&mut file, table.span(MARKER), MARKER_BYTES, shown)?;
+    fn layout(file: Arc<Medium>, before: Option<Identity>, table: Table, shown: &str) -> Result<Self, Error> {
+        let marker = small(&file, table.span(MARKER), MARKER_BYTES, shown)?;
         check_marker(&format!("{MARKER} of {shown}"), marker.as_deref())?;
-        let index = small(&mut file, table.span(INDEX), LAYOUT_INDEX_BYTES, shown)?
+        let index = small(&file, table.span(INDEX), LAYOUT_INDEX_BYTES, shown)?
             .ok_or_else(|| Error::new(ErrorKind::InvalidLayout, format!("{INDEX} is missing in {shown}")))?;
         let index = Index::parse(&index, &format!("{INDEX} of {shown}"))?;
-        let before = Some(Identity::of(metadata));
-        let file = Some(Arc::new(Mutex::new(file)));
-        Ok(Self { file, table, index, before, uncommitted: false, made: HashMap::new() })
+        let (file, made) = (Some(file), HashMap::new());
+        Ok(Self { file, table, index, before, uncommitted: false, made, sealed: false })
     }
 }
 
@@ -454,27 +466,8 @@ fn open_file(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
     Ok(Some((file, metadata)))
 }
 
-/// A part of a file, read at its own position.
-struct Slice {
-    file: Arc<Mutex<File>>,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Slice {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-        let Some(wanted) = bytes.get_mut(..count).filter(|wanted| !wanted.is_empty()) else { return Ok(0) };
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.at))?;
-        let count = file.read(wanted)?;
-        self.at = self.at.saturating_add(count as u64);
-        self.left = self.left.saturating_sub(count as u64);
-        Ok(count)
-    }
-}
-
-fn small(file: &mut File, span: Option<Span>, limit: u64, shown: &str) -> Result<Option<Vec<u8>>, Error> {
+/// The content of a file of at most `limit` bytes.
+fn small(file: &Arc<Medium>, span: Option<Span>, limit: u64, shown: &str) -> Result<Option<Vec<u8>>, Error> {
     let Some(span) = span else { return Ok(None) };
     if span.size > limit {
         return Err(Error::new(
@@ -483,8 +476,7 @@ fn small(file: &mut File, span: Option<Span>, limit: u64, shown: &str) -> Result
         ));
     }
     let mut bytes = Vec::new();
-    let read =
-        file.seek(SeekFrom::Start(span.start)).and_then(|_| file.take(span.size).read_to_end(&mut bytes));
+    let read = file.slice(span.start, span.size).read_to_end(&mut bytes);
     read.map_err(|error| Error::new(ErrorKind::Io, format!("cannot read {shown}")).caused_by(error))?;
     Ok(Some(bytes))
 }

@@ -7,10 +7,12 @@ use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
 use super::header;
+use super::medium::Medium;
 use super::table::{Span, Table};
 use crate::direct::DirectWriter;
 use crate::error::{Error, ErrorKind};
@@ -105,12 +107,9 @@ impl Writer {
     }
 
     /// Copies a file of another archive.
-    pub(super) fn copy(&mut self, name: &str, from: &mut File, span: Span) -> Result<Span, Error> {
+    pub(super) fn copy(&mut self, name: &str, from: &Arc<Medium>, span: Span) -> Result<Span, Error> {
         let written = self.begin_file(name, span.size)?;
-        let copied = from.seek(SeekFrom::Start(span.start)).and_then(|_| {
-            let mut content = io::Read::take(from, span.size);
-            io::copy(&mut content, self.file.as_file_mut())
-        });
+        let copied = io::copy(&mut from.slice(span.start, span.size), self.file.as_file_mut());
         if copied.map_err(|error| failed(&self.target, error))? != span.size {
             return Err(Error::new(
                 ErrorKind::InvalidLayout,
@@ -176,7 +175,7 @@ impl Writer {
 
 /// The content of a file of the archive.
 pub(super) struct Content<'a> {
-    writer: DirectWriter<'a>,
+    writer: DirectWriter<&'a File>,
     target: &'a Path,
 }
 
@@ -206,7 +205,7 @@ pub(super) fn standing(target: &Path) -> Result<Option<Identity>, Error> {
 /// Copies what an archive holds, except some names, and gives the new table.
 pub(super) fn copy_all(
     writer: &mut Writer,
-    from: &mut File,
+    from: &Arc<Medium>,
     table: &Table,
     keep: impl Fn(&str) -> bool,
 ) -> Result<Table, Error> {

@@ -71,6 +71,11 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
+    /// Pieces that were held against their descriptor before they were sent.
+    pub(crate) fn received(received: mpsc::Receiver<Option<Bytes>>, shown: String) -> Self {
+        Self { received, check: None, shown }
+    }
+
     /// The next piece; none when the blob has ended and is whole; an error when it broke off.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = self

@@ -246,7 +246,7 @@ impl Directory {
 
 impl Temporary<'_> {
     /// A writer of all of the file, which will have about `size` bytes.
-    pub(crate) fn writer(&self, size: u64) -> DirectWriter<'_> {
+    pub(crate) fn writer(&self, size: u64) -> DirectWriter<&File> {
         DirectWriter::begin(&self.file, 0, size)
     }
 

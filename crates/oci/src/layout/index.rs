@@ -225,6 +225,40 @@ impl Index {
         self.mark_attached()
     }
 
+    /// Lists `descriptor` as an image under a tag and under its full name, by which containerd knows it. Where another
+    /// image has the tag already, and another full name, it is listed under its full name alone.
+    pub(crate) fn set_named_image(
+        &mut self,
+        descriptor: &Descriptor,
+        tag: Option<&Tag>,
+        name: Option<&str>,
+    ) -> Result<(), Error> {
+        let (Some(tag), Some(name)) = (tag, name) else { return self.set_image(tag, descriptor) };
+        let digest = descriptor.digest;
+        let taken = self.entries.iter().any(|entry| {
+            entry.annotation(REF_NAME) == Some(tag.as_str())
+                && entry.descriptor.digest != digest
+                && entry.annotation(CONTAINERD_NAME) != Some(name)
+        });
+        if !taken {
+            self.set_image(Some(tag), descriptor)?;
+            for entry in &mut self.entries {
+                if entry.annotation(REF_NAME) == Some(tag.as_str()) && entry.descriptor.digest == digest {
+                    entry.annotate(CONTAINERD_NAME, Some(name))?;
+                }
+            }
+            return Ok(());
+        }
+        self.name_attached()?;
+        self.entries.retain(|entry| entry.annotation(REF_NAME) != Some(name));
+        let mut annotations = descriptor.annotations.clone();
+        for (key, value) in [(REF_NAME, name), (CONTAINERD_NAME, name), (KIND, kind_of_image(descriptor))] {
+            annotations.insert(key.to_owned(), value.to_owned());
+        }
+        self.push(descriptor, annotations)?;
+        self.mark_attached()
+    }
+
     /// Removes every entry of `digest`; whether there was one.
     pub(crate) fn remove(&mut self, digest: &Digest) -> bool {
         let before = self.entries.len();

@@ -17,7 +17,7 @@ use waxseal_core::digest::Algorithm;
 use waxseal_core::json::Names;
 use waxseal_core::limits::LAYOUT_INDEX_BYTES;
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, PinnedRef, Repository, json};
+use waxseal_core::{Descriptor, Digest, ImageRef, PinnedRef, Repository, json};
 
 use self::contents::{Contents, Hashing, Local, OpenBlob, Pieces, blocking};
 use self::directory::{Directory, io_error, is_temporary};
@@ -189,6 +189,17 @@ impl Layout {
         self.put_object(manifest).await?;
         let (tag, descriptor) = (tag.cloned(), manifest.descriptor.clone());
         self.edit(move |index| index.set_image(tag.as_ref(), &descriptor).map(|()| true)).await.map(|_| ())
+    }
+
+    /// The same under a tag and a full name, by which containerd knows it. Where another image has the tag, it is listed
+    /// under its full name alone.
+    pub async fn put_named_image(&self, manifest: &Fetched, tag: &Tag, name: &ImageRef) -> Result<(), Error> {
+        self.put_object(manifest).await?;
+        let (tag, name, descriptor) = (tag.clone(), name.to_string(), manifest.descriptor.clone());
+        let edit = move |index: &mut Index| {
+            index.set_named_image(&descriptor, Some(&tag), Some(&name)).map(|()| true)
+        };
+        self.edit(edit).await.map(|_| ())
     }
 
     /// Writes a manifest that refers to another one and lists it, so that every reader of layouts finds it.

@@ -4,6 +4,7 @@
 //! dropped in silence: what cannot be read ends the copy, what is no manifest is reported. A copy that broke off
 //! goes on where it was when it is started again, because what is there already is not sent twice.
 
+mod gather;
 mod plan;
 mod progress;
 mod write;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Platform};
 
+pub use self::gather::{Gathered, gather};
 use self::progress::Listener;
 pub use self::progress::{Progress, Silent};
 use crate::error::{Error, ErrorKind};

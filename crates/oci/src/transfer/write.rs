@@ -23,13 +23,13 @@ const ATTEMPTS: usize = 3;
 
 /// A step of writing, in the order in which it is done.
 #[derive(Debug, Default)]
-struct Steps {
+pub(super) struct Steps {
     /// Manifests of the image, children before parents, without the root.
-    below: Vec<Digest>,
+    pub(super) below: Vec<Digest>,
     /// Manifests below attached indexes, children before parents.
-    below_attached: Vec<Digest>,
-    tagged: Vec<(Tag, Digest)>,
-    referrers: Vec<Digest>,
+    pub(super) below_attached: Vec<Digest>,
+    pub(super) tagged: Vec<(Tag, Digest)>,
+    pub(super) referrers: Vec<Digest>,
 }
 
 /// What became of the blobs.
@@ -82,7 +82,7 @@ pub(super) async fn write(
 }
 
 /// Lists the manifests in the order in which they are written.
-fn steps(plan: &Plan, root: &Digest) -> Steps {
+pub(super) fn steps(plan: &Plan, root: &Digest) -> Steps {
     let mut steps = Steps::default();
     let (mut done, mut listed) = (HashSet::from([*root]), HashSet::new());
     let mut queue = vec![*root];
