@@ -194,9 +194,14 @@ impl From<&waxseal::Error> for Fault {
             | Kind::Record
             | Kind::NoName
             | Kind::Manifest
+            | Kind::PackState
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
             Kind::TagMoved
+<<<<<<< HEAD
             | Kind::RecordNotSigned
+=======
+            | Kind::NotVerified
+>>>>>>> 092cae2 (wip)
             | Kind::NothingAttached
             | Kind::NoWorkload
             | Kind::OtherImage
@@ -284,6 +289,11 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
             "take the report of this very image; of an index a scanner looks at the image of one platform: name that one with \
              --platform; --report-is-for says only what a report does not"
         }
+        Kind::NotVerified => "have it signed as the policy asks; `waxseal verify` says what is missing",
+        Kind::PackIncomplete => {
+            "have it packed without --have, or with an inventory of this very registry: `waxseal inventory --registry`"
+        }
+        Kind::PackState => "name another file with --state, or give --no-state with --serial-at-least N",
         Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
         Kind::ExampleKey => {
             "make a key with `waxseal generate-key-pair`, or give --allow-example-keys for a trial"

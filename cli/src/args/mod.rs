@@ -21,8 +21,12 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
+<<<<<<< HEAD
 pub(crate) mod payload;
 pub(crate) mod policy;
+=======
+pub(crate) mod pack;
+>>>>>>> 092cae2 (wip)
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
@@ -33,6 +37,7 @@ pub(crate) mod sign_blob;
 pub(crate) mod sign_payload;
 pub(crate) mod tree;
 pub(crate) mod triangulate;
+pub(crate) mod unpack;
 pub(crate) mod verify;
 pub(crate) mod verify_attestation;
 pub(crate) mod verify_blob;
@@ -92,6 +97,8 @@ pub(crate) enum Command {
     ImportKeyPair(Box<import_key_pair::ImportKeyPairArgs>),
     PublicKey(Box<public_key::PublicKeyArgs>),
     Copy(Box<copy::CopyArgs>),
+    Pack(Box<pack::PackArgs>),
+    Unpack(Box<unpack::UnpackArgs>),
     Save(Box<save::SaveArgs>),
     Load(Box<load::LoadArgs>),
     Tree(Box<tree::TreeArgs>),

@@ -22,8 +22,12 @@ mod load;
 mod login;
 mod logout;
 mod man;
+<<<<<<< HEAD
 mod payload;
 mod policy;
+=======
+mod pack;
+>>>>>>> 092cae2 (wip)
 mod public_key;
 mod save;
 mod scan;
@@ -33,6 +37,7 @@ mod sign_blob;
 mod sign_payload;
 mod tree;
 mod triangulate;
+mod unpack;
 mod verify;
 mod verify_attestation;
 mod verify_blob;
@@ -63,6 +68,8 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::ImportKeyPair(args) => import_key_pair::run(&args, offline),
         Command::PublicKey(args) => public_key::run(&args, offline).await,
         Command::Copy(args) => copy::run(&args, offline).await,
+        Command::Pack(args) => pack::run(&args, offline).await,
+        Command::Unpack(args) => unpack::run(&args, offline).await,
         Command::Save(args) => save::run(&args, offline).await,
         Command::Load(args) => load::run(&args, offline).await,
         Command::Tree(args) => tree::run(&args, offline).await,

@@ -27,6 +27,7 @@ mod inventory;
 mod keys;
 mod login;
 mod outputs;
+mod packs;
 mod pages;
 mod passwords;
 mod policies;

@@ -22,6 +22,7 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod media_type;
+pub mod pack;
 pub mod policy;
 pub mod predicate;
 pub mod record;

@@ -26,6 +26,9 @@ pub struct Decision {
     pub platform: Option<Platform>,
     /// Whether an exemption admits an image. What is promoted, packed or counter-signed must be verified (rule V2).
     pub exemptions: bool,
+    /// Whether evidence is read beside the image, although a rule says that it stands in a repository of its own: an
+    /// archive has taken it along (rule L7).
+    pub evidence_in_place: bool,
     /// The time at which it is judged.
     pub now: Timestamp,
     /// How repositories are reached that rules name for evidence (rule L7).
@@ -41,6 +44,7 @@ impl Decision {
             looking: Looking::default(),
             platform: None,
             exemptions: true,
+            evidence_in_place: false,
             now,
             client,
         }
@@ -90,7 +94,7 @@ impl Decision {
 
     /// One group of rules. They are judged one after the other: what the first has looked at, the next ones know.
     async fn judge(&self, mut image: Image, group: &Group, seen: &Seen) -> Result<Verdict, Error> {
-        if let Some(repository) = &group.signature_repository {
+        if let Some(repository) = group.signature_repository.as_ref().filter(|_| !self.evidence_in_place) {
             image.evidence = Store::Registry(self.client.repository(repository));
         }
         let pass = Pass { policy: &group.policy, verifier: &self.verifier, now: self.now, seen };

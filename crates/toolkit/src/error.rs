@@ -61,6 +61,12 @@ pub enum ErrorKind {
     IncompleteScan,
     /// A scan does not say when it was finished (rule N2).
     ScanWithoutTime,
+    /// An image was to be packed or promoted that no policy has verified (rule V2).
+    NotVerified,
+    /// A pack left something out that the destination lacks.
+    PackIncomplete,
+    /// The list of packs that were received cannot be read or written (rule K1).
+    PackState,
     /// Reading or writing a file failed.
     Io,
 }
@@ -91,6 +97,9 @@ impl ErrorKind {
             Self::UnboundReport => "report-without-digest",
             Self::IncompleteScan => "incomplete-scan",
             Self::ScanWithoutTime => "scan-without-time",
+            Self::NotVerified => "not-verified",
+            Self::PackIncomplete => "pack-incomplete",
+            Self::PackState => "pack-state",
             Self::Io => "io",
         }
     }
@@ -117,6 +126,9 @@ impl ErrorKind {
         Self::UnboundReport,
         Self::IncompleteScan,
         Self::ScanWithoutTime,
+        Self::NotVerified,
+        Self::PackIncomplete,
+        Self::PackState,
         Self::Io,
     ];
 }

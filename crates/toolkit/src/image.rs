@@ -79,6 +79,11 @@ impl Image {
         })
     }
 
+    /// An image of a store that is open already, with its evidence beside it; its manifest is read when it is needed.
+    pub const fn in_store(location: Location, store: Store, evidence: Store, subject: Subject) -> Self {
+        Self { location, store, evidence, subject, manifest: None, via: Vec::new() }
+    }
+
     /// The image by its digest.
     pub const fn pinned(&self) -> &PinnedRef {
         self.subject.pinned()

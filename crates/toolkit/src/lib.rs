@@ -24,6 +24,7 @@ pub mod keys;
 pub mod load;
 pub mod manifest;
 pub mod mention;
+pub mod pack;
 pub mod policy;
 pub mod record;
 pub mod save;

@@ -12,6 +12,7 @@ mod decide;
 mod document;
 mod finding;
 mod image;
+mod pack;
 mod platforms;
 mod reason;
 mod scan;

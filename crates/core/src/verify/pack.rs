@@ -1,0 +1,160 @@
+//! The manifest of a pack: whether a key that the receiver trusts for packs signed it (rule K1).
+
+use jiff::Timestamp;
+
+use super::image::unknown_signer;
+use super::{Finding, Proof, Reason, Verified, Verifier};
+use crate::key::Scheme;
+use crate::pack::{PackEnvelope, PackManifest};
+use crate::policy::{Policy, PolicyError, SignatureRequirement, TrustedKey};
+
+impl Verifier {
+    /// The manifest of a pack, if one of `keys` signed it and counts at `now`; else the finding that came closest. No
+    /// key at all is a [`PolicyError`].
+    pub fn pack(
+        &self,
+        envelope: &PackEnvelope,
+        keys: &[TrustedKey],
+        now: Timestamp,
+    ) -> Result<Result<Verified<PackManifest>, Finding>, PolicyError> {
+        let policy = Policy::requiring(SignatureRequirement::by(keys.to_vec())?);
+        Ok(self.judge_pack(envelope, keys, &policy, now))
+    }
+
+    fn judge_pack(
+        &self,
+        envelope: &PackEnvelope,
+        keys: &[TrustedKey],
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Verified<PackManifest>, Finding> {
+        let signatures = envelope.envelope().signatures();
+        if signatures.is_empty() {
+            return Err(Finding::new(Reason::MissingSignature).found("a pack that nobody signed"));
+        }
+        let message = envelope.envelope().signed_bytes();
+        let mut nearest = unknown_signer(None, keys);
+        for signature in signatures {
+            for trusted in keys {
+                let schemes = Scheme::accepted_for(trusted.key().algorithm());
+                let Some(scheme) = trusted.key().verify(&message, &signature.signature, schemes) else {
+                    continue;
+                };
+                let counts = if trusted.allows(scheme) {
+                    self.key_counts(trusted, now)
+                } else {
+                    Err(Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code()))
+                };
+                match counts {
+                    Ok(()) => {
+                        let manifest = envelope.claimed().map_err(|error| {
+                            Finding::new(Reason::MalformedPayload).by(trusted).found(error.to_string())
+                        })?;
+                        let proof =
+                            Proof { keys: vec![trusted.key().id()], policy: policy.digest(), at: now };
+                        return Ok(Verified::assertion(manifest, proof));
+                    }
+                    Err(finding) if finding.reason > nearest.reason => nearest = finding.by(trusted),
+                    Err(_) => {}
+                }
+            }
+        }
+        Err(nearest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{KeyFile, LocalSigner, Password};
+    use crate::pack::{PackEntry, PackImage, PackPolicy};
+    use crate::{Digest, Signer};
+
+    fn signer() -> LocalSigner {
+        let bytes = include_bytes!("../../../../keys-example/release.key");
+        let password = Password::new("waxseal-example");
+        LocalSigner::new(KeyFile::parse(bytes).unwrap().open(Some(&password)).unwrap())
+    }
+
+    fn manifest() -> PackManifest {
+        let policy = PackPolicy::new("production", Digest::of("policy"));
+        let mut manifest = PackManifest::new("app", 7, Timestamp::UNIX_EPOCH, policy);
+        let name = "registry.example.com/app:1.0".parse().unwrap();
+        manifest.images.push(PackImage::new(name, Digest::of("image")));
+        manifest.entries.push(PackEntry::new("oci-layout", 2, Digest::of("{}")));
+        manifest
+    }
+
+    fn keys() -> Vec<TrustedKey> {
+        vec![TrustedKey::new("site", signer().public_key().clone())]
+    }
+
+    fn judged(bytes: &[u8], keys: &[TrustedKey]) -> Result<u64, Reason> {
+        let envelope = PackEnvelope::parse(bytes).unwrap();
+        let verifier = Verifier::new().allow_example_keys();
+        let judged = verifier.pack(&envelope, keys, Timestamp::UNIX_EPOCH).unwrap();
+        judged.map(|manifest| manifest.serial).map_err(|finding| finding.reason)
+    }
+
+    #[test]
+    fn only_what_a_trusted_key_signed_is_verified() {
+        let signer = signer();
+        let signed = manifest().seal(&[&signer]).unwrap();
+        assert_eq!(signed.claimed().unwrap(), manifest());
+        assert_eq!(judged(signed.to_json().as_bytes(), &keys()), Ok(7));
+        let unsigned = manifest().seal(&[]).unwrap();
+        assert_eq!(judged(unsigned.to_json().as_bytes(), &keys()), Err(Reason::MissingSignature));
+        let mut other = manifest();
+        other.serial = 8;
+        let payload = |envelope: &str| envelope.split('"').nth(3).unwrap().to_owned();
+        let signed = signed.to_json();
+        let forged = signed.replace(&payload(&signed), &payload(&other.seal(&[]).unwrap().to_json()));
+        assert_ne!(forged, signed);
+        assert_eq!(judged(forged.as_bytes(), &keys()), Err(Reason::SignatureMismatch));
+        let expired = vec![keys().remove(0).valid(None, Some("1969-01-01T00:00:00Z".parse().unwrap()))];
+        assert_eq!(judged(signed.as_bytes(), &expired), Err(Reason::KeyExpired));
+        let revoked = vec![keys().remove(0).revoked(Timestamp::UNIX_EPOCH)];
+        assert_eq!(judged(signed.as_bytes(), &revoked), Err(Reason::KeyRevoked));
+        let envelope = PackEnvelope::parse(signed.as_bytes()).unwrap();
+        let strict = Verifier::new().pack(&envelope, &keys(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(strict.unwrap_err().reason, Reason::ExampleKey);
+        assert!(Verifier::new().pack(&envelope, &[], Timestamp::UNIX_EPOCH).is_err());
+    }
+
+    #[test]
+    fn a_manifest_is_read_in_one_way_only() {
+        let good = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+        let read = |text: &str| {
+            let envelope =
+                crate::dsse::Envelope::new(crate::pack::PACK_PAYLOAD_TYPE, text.into(), Vec::new());
+            PackEnvelope::parse(envelope.to_json().as_bytes()).unwrap().claimed()
+        };
+        assert_eq!(read(&good).unwrap(), manifest());
+        for (from, to) in [
+            ("waxseal/pack/v1", "waxseal/pack/v2"),
+            ("\"serial\":7", "\"serial\":7,\"serial\":8"),
+            ("\"serial\":7", "\"serial\":7,\"Serial\":8"),
+            ("\"serial\":7", "\"serial\":9007199254740992"),
+            ("\"serial\":7", "\"serial\":7,\"more\":8"),
+            ("\"name\":\"app\"", "\"name\":\"../app\""),
+            ("1970-01-01T00:00:00Z", "yesterday"),
+            ("registry.example.com/app:1.0", "registry.example.com/APP:1.0"),
+            ("\"path\":\"oci-layout\"", "\"path\":\"\""),
+        ] {
+            let changed = good.replacen(from, to, 1);
+            assert_ne!(changed, good);
+            assert!(read(&changed).is_err(), "{changed}");
+        }
+        let mut doubled = manifest();
+        doubled.entries.extend(manifest().entries);
+        assert!(doubled.to_bytes().is_err());
+        let mut twice = manifest();
+        twice.images.extend(manifest().images);
+        assert!(twice.to_bytes().is_err());
+        let mut empty = manifest();
+        empty.images.clear();
+        assert!(empty.to_bytes().is_err());
+        let image = crate::dsse::Envelope::new("application/vnd.in-toto+json", good.into(), Vec::new());
+        assert!(PackEnvelope::parse(image.to_json().as_bytes()).is_err());
+    }
+}
