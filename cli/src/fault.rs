@@ -197,11 +197,8 @@ impl From<&waxseal::Error> for Fault {
             | Kind::PackState
             | Kind::Store(Store::Configuration | Store::Credentials) => Exit::Configuration,
             Kind::TagMoved
-<<<<<<< HEAD
             | Kind::RecordNotSigned
-=======
             | Kind::NotVerified
->>>>>>> 092cae2 (wip)
             | Kind::NothingAttached
             | Kind::NoWorkload
             | Kind::OtherImage

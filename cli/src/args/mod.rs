@@ -21,12 +21,9 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
-<<<<<<< HEAD
 pub(crate) mod payload;
 pub(crate) mod policy;
-=======
 pub(crate) mod pack;
->>>>>>> 092cae2 (wip)
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;

@@ -59,10 +59,11 @@ pub(crate) enum UnpackOutput {
 
 const AFTER: &str = "\
 Examples:
-  Into the registry behind the air gap, if the pack and its images are signed by whom you trust:
-    waxseal unpack --key pack.pub --image-key release.pub --to registry.site.example app.wax.tar
-  Under other names, with a signature of the site beside the others:
-    waxseal unpack --key pack.pub --image-key release.pub --site-key site.key \\
-      --map registry.example.com=mirror --to registry.site.example app.wax.tar
+  Into the registry behind the air gap, if you trust who packed it and your policy admits it:
+    waxseal unpack --key pack.pub --policy policy.yaml --to registry.site.example app.tar
+  The same with a signature of the site beside the others (policy from WAXSEAL_POLICY):
+    waxseal unpack --key pack.pub --site-key site.key --to registry.site.example app.tar
+  Under other names:
+    waxseal unpack --key pack.pub --map $HOST=mirror --to registry.site.example app.tar
   Into a directory:
-    waxseal unpack --key pack.pub --to oci:incoming app.wax.tar";
+    waxseal unpack --key pack.pub --to oci:incoming app.tar";

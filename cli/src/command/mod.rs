@@ -22,12 +22,9 @@ mod load;
 mod login;
 mod logout;
 mod man;
-<<<<<<< HEAD
 mod payload;
 mod policy;
-=======
 mod pack;
->>>>>>> 092cae2 (wip)
 mod public_key;
 mod save;
 mod scan;

@@ -24,9 +24,10 @@ pub(crate) async fn run(args: &UnpackArgs, offline: bool) -> Result<Exit, Fault>
     let keys = args.receiving.key.iter().chain(&args.receiving.policy.image_key).chain(&args.site_key);
     let password = ("the registry's password", args.registry.registry_password_stdin);
     let stdin = standard_input(keys.map(|key| ("a key", key == "-")).chain([password]))?;
-    if !args.site_key.is_empty() && args.receiving.policy.image_key.is_empty() {
+    let policy = &args.receiving.policy;
+    if !args.site_key.is_empty() && policy.image_key.is_empty() && policy.file().is_none() {
         return Err(Fault::usage("--site-key signs only what your own policy has verified")
-            .hint("say what images must be signed with: --image-key KEY"));
+            .hint("say what must hold of images: --policy FILE, or --image-key KEY"));
     }
     let registry = match &to {
         // Some name of the registry: credentials from flags are for it.

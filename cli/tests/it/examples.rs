@@ -52,6 +52,10 @@ const VERBS: &[Verb] = &[
     Verb { name: "policy check", prepare: policy },
     Verb { name: "policy explain", prepare: policy },
     Verb { name: "policy schema", prepare: policy },
+    Verb { name: "pack", prepare: pack },
+    Verb { name: "pack diff", prepare: pack },
+    Verb { name: "pack verify", prepare: unpack },
+    Verb { name: "unpack", prepare: unpack },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -284,6 +288,40 @@ fn save(_: &Room) -> Setting {
     let replacements =
         vec![("registry.example.com", registry.host()), ("registry.site.example", other.host())];
     Setting { replacements, _guests: vec![Box::new(registry), Box::new(other)], ..Setting::default() }
+}
+
+/// A registry with a signed image, a policy for it, the inventory of a site that has nothing, and keys.
+fn pack(room: &Room) -> Setting {
+    let (registry, site) = (Registry::start(), Registry::start());
+    small("app").push_to(&registry, "app", "1.0");
+    for (name, key) in [("release", "p256"), ("pack", "p256-other"), ("site", "ed25519")] {
+        room.write(&format!("{name}.key"), fixtures::private_key_pem(key));
+        room.write(&format!("{name}.pub"), fixtures::public_key_pem(key));
+    }
+    let host = registry.host();
+    let policy = format!(
+        "apiVersion: waxseal/v1\nkind: Policy\nname: site\nkeys:\n  release: {{ file: release.pub }}\n\
+         rules:\n  - images: [\"{host}/**\"]\n    require:\n      - signature: {{ by: [release] }}\n"
+    );
+    room.write("policy.yaml", policy);
+    room.write("site.json", r#"{"schema":"waxseal/inventory/v1","holdings":[]}"#);
+    let setting = Setting {
+        variables: vec![
+            ("WAXSEAL_PASSWORD", "example".to_owned()),
+            ("WAXSEAL_POLICY", "policy.yaml".to_owned()),
+            ("HOST", host.clone()),
+        ],
+        replacements: vec![("registry.example.com", host), ("registry.site.example", site.host())],
+        _guests: vec![Box::new(registry), Box::new(site)],
+    };
+    run(room, &setting, &["waxseal sign --key release.key registry.example.com/app:1.0".to_owned()]);
+    setting
+}
+
+fn unpack(room: &Room) -> Setting {
+    let setting = pack(room);
+    run(room, &setting, &examples(room, "pack"));
+    setting
 }
 
 fn scan(room: &Room) -> Setting {

@@ -170,7 +170,7 @@ fn only_what_is_verified_is_packed() {
     registry.clear_rules();
     room.run(&["pack", "--out", "app.wax.tar", &image]).ends(2).says("--image-key");
     room.run(&["pack", "--image-key", "release.pub", &image]).ends(2).says("--out");
-    room.run(&["pack", "--image-key", "release.pub", "--out", "-x.tar", &image]).ends(2).says("--name");
+    room.run(&["pack", "--image-key", "release.pub", "--out", ".tar", &image]).ends(2).says("--name");
     room.run(&["pack", "--image-key", "release.pub", "--out", "release.key", &image])
         .ends(2)
         .says("private key");
@@ -407,7 +407,7 @@ fn layers_that_the_other_side_has_stay_at_home() {
     let diff = room.run(&["pack", "diff", "--have", "site.json", "-o", "json", &image]).ends(0).json();
     assert_eq!(diff["omitted"].as_array().unwrap().len(), 1);
     room.ok(&[&PACK[..], &["--have", "site.json", &image]].concat());
-    assert!(room.read("app.wax.tar").len() < 100_000);
+    assert!(room.read("app.wax.tar").len() < 110_000);
     // Another registry lacks it: nothing gets a tag there.
     let other = Registry::start();
     let run = room.run(&[&UNPACK[..], &[&other.host(), "app.wax.tar"]].concat()).ends(3);

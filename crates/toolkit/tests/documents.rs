@@ -55,6 +55,15 @@ fn every_error_stands_in_the_book() {
 }
 
 #[test]
+fn every_reason_against_a_pack_stands_in_its_page() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/air-gap.md");
+    let page = std::fs::read_to_string(page).expect("docs/air-gap.md");
+    for reason in waxseal::pack::PackReason::ALL {
+        assert!(page.contains(&format!("\n| `{}` |", reason.code())), "{}", reason.code());
+    }
+}
+
+#[test]
 fn every_rule_of_this_page_is_quoted() {
     let book = book();
     for rule in [

@@ -131,12 +131,13 @@ impl FromStr for Moment {
 const AFTER: &str = "\
 Examples:
   Pack an image with everything that hangs on it, signed for the way:
-    waxseal pack --image-key release.pub --key pack.key --out app.wax.tar registry.example.com/app:1.0
-  In parts that fit on a stick, and with a number that only grows:
-    waxseal pack --image-key release.pub --key pack.key --name app --serial 7 --split 4000M \\
-      --out app.wax.tar registry.example.com/app:1.0
-  Look what came, and unpack it on the other side:
-    waxseal pack verify --key pack.pub --image-key release.pub app.wax.tar
+    waxseal pack --policy policy.yaml --key pack.key --out app.tar registry.example.com/app:1.0
+  In parts that fit on a stick, with a number that only grows (policy from WAXSEAL_POLICY):
+    waxseal pack --key pack.key --serial 7 --split 4000M --out b.tar registry.example.com/app:1.0
+  Only the layers that the site lacks, by its inventory, packed with zstd:
+    waxseal pack --key pack.key --have site.json --zstd --out c.tar registry.example.com/app:1.0
+  Look at what came:
+    waxseal pack verify --key pack.pub --policy policy.yaml app.tar
 
 Read by other programs: `tar -xf FILE && sha256sum -c SHA256SUMS`; `ctr images import FILE`; cosign's `load --dir` on the
 unpacked folder loads the first image. A split pack is `cat FILE.part-*`; FILE.parts.sha256 is for `sha256sum -c`.";

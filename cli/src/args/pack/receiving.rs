@@ -7,9 +7,20 @@ use clap::Args;
 /// By what images are judged.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ImagePolicyArgs {
+    /// Policy file that images must meet (WAXSEAL_POLICY names one too, where --image-key does not stand)
+    #[arg(long, value_name = "FILE", conflicts_with = "image_key")]
+    pub(crate) policy: Option<PathBuf>,
     /// Public key that images must be signed with, where there is no policy file (repeatable: any one counts)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) image_key: Vec<String>,
+}
+
+impl ImagePolicyArgs {
+    /// The policy file that was typed, or that the environment names where nothing was.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("WAXSEAL_POLICY").filter(|name| !name.is_empty()).map(PathBuf::from);
+        self.policy.clone().or_else(|| if self.image_key.is_empty() { named() } else { None })
+    }
 }
 
 /// What a receiver asks of a pack.

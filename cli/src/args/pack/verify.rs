@@ -40,7 +40,9 @@ pub(crate) enum PackVerdictOutput {
 
 const AFTER: &str = "\
 Examples:
-  Who packed it, and whether every image in it is signed by your release key:
-    waxseal pack verify --key pack.pub --image-key release.pub app.wax.tar
-  The same for a program:
-    waxseal pack verify --key pack.pub -o json app.wax.tar";
+  Who packed it, and whether every image in it meets your policy:
+    waxseal pack verify --key pack.pub --policy policy.yaml app.tar
+  Whether every image in it is signed by your release key, whoever packed it:
+    waxseal pack verify --image-key release.pub app.tar
+  For a program:
+    waxseal pack verify --key pack.pub -o json app.tar";

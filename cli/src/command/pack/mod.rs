@@ -45,17 +45,19 @@ async fn pack(args: &PackArgs, offline: bool) -> Result<Exit, Fault> {
         .chain(key_files(&args.policy.image_key))
         .chain(args.signer.password.password_file.clone())
         .chain(args.have.clone())
+        .chain(args.policy.file())
         .chain(args.images.iter().filter_map(|name| archive(name)))
         .collect();
     file::fits([out.as_path()], inputs.iter().map(PathBuf::as_path))?;
     let locations = args.images.iter().map(|name| location(name)).collect::<Result<Vec<_>, _>>()?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &args.images)?;
     let verifier = judging::verifier(args.signer.allow_example_keys);
-    let Some(decision) = decision(&args.policy, &session, &verifier).await? else {
+    let Some((decision, text)) = decision(&args.policy, &session, &verifier).await? else {
         return Err(Fault::usage("images are packed only after they were verified")
-            .hint("name what they must be signed with: --image-key KEY"));
+            .hint("say what must hold of them: --policy FILE, or --image-key KEY"));
     };
     let mut job = Packing::new(decision, name(args, out)?);
+    job.policy_text = text.map(Into::into);
     job.serial = args.serial;
     job.arrives_by = args.arrives_by.map(|moment| moment.0);
     job.have = args.have.as_deref().map(have).transpose()?;
@@ -137,13 +139,10 @@ fn archive(name: &str) -> Option<PathBuf> {
 
 /// The name of the line of packs.
 fn name(args: &PackArgs, out: &Path) -> Result<String, Fault> {
-    let name = match &args.name {
-        Some(name) => name.clone(),
-        None => {
-            let file = out.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            file.split('.').next().unwrap_or_default().to_owned()
-        }
-    };
+    let name = args.name.clone().unwrap_or_else(|| {
+        let file = out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        file.split('.').next().unwrap_or_default().to_owned()
+    });
     if waxseal_core::pack::is_name(&name) {
         return Ok(name);
     }

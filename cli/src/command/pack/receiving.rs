@@ -17,21 +17,27 @@ use crate::output::progress::Bar;
 use crate::output::{self, counted, escape};
 use crate::session::Session;
 
-/// The decision that flags ask for, if they ask for one.
+/// The decision that flags ask for, if they ask for one, and the text of the policy file that it is by.
 pub(super) async fn decision(
     args: &ImagePolicyArgs,
     session: &Session,
     verifier: &Verifier,
-) -> Result<Option<Decision>, Fault> {
-    if args.image_key.is_empty() {
-        return Ok(None);
-    }
-    let keys = session.trusted(&args.image_key).await?;
-    let requirement = SignatureRequirement::by(keys).map_err(waxseal::Error::from)?;
-    let set = PolicySet::everywhere(Policy::requiring(requirement));
+) -> Result<Option<(Decision, Option<Vec<u8>>)>, Fault> {
+    let (set, text) = match args.file() {
+        Some(path) => {
+            let loaded = waxseal::policy::load(&path, session.places()).await?;
+            (loaded.set, Some(loaded.text))
+        }
+        None if args.image_key.is_empty() => return Ok(None),
+        None => {
+            let keys = session.trusted(&args.image_key).await?;
+            let requirement = SignatureRequirement::by(keys).map_err(waxseal::Error::from)?;
+            (PolicySet::everywhere(Policy::requiring(requirement)), None)
+        }
+    };
     let mut decision = Decision::new(set, session.client.clone(), Timestamp::now());
     decision.verifier = verifier.clone();
-    Ok(Some(decision))
+    Ok(Some((decision, text)))
 }
 
 /// What is asked of a pack.
@@ -43,11 +49,11 @@ pub(in crate::command) async fn receiving(
 ) -> Result<Receiving, Fault> {
     let verifier = judging::verifier(allow_example_keys);
     let mut receiving = Receiving::new(Timestamp::now());
-    receiving.decision = decision(&args.policy, session, &verifier).await?;
+    receiving.decision = decision(&args.policy, session, &verifier).await?.map(|(decision, _)| decision);
     if args.key.is_empty() && receiving.decision.is_none() {
         return Err(Fault::usage("a pack is not taken without a key or a policy of your own").hint(
-            "name the key of who packs with --key, what images must be signed with by --image-key, or both; what the \
-             pack brings along is not trusted",
+            "name the key of who packs with --key, what must hold of images with --policy or --image-key, or both; what \
+             the pack brings along is not trusted",
         ));
     }
     receiving.keys = session.trusted(&args.key).await?;
@@ -135,7 +141,7 @@ pub(in crate::command) fn hint(verdict: &PackVerdict) -> Option<&'static str> {
             "copy it again, and compare with the sender's checksum; nothing was written"
         }
         Reason::Unsigned => {
-            "have it packed with --key, or judge its images alone, with --image-key and without --key"
+            "have it packed with --key, or judge its images alone: --policy or --image-key, without --key"
         }
         Reason::UntrustedSignature => {
             "name the key of who packed it; the keys in the pack itself prove nothing"

@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn frames_are_found_without_unpacking() {
         let large: Vec<u8> = (0..3_000_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        let contents = [b"".as_slice(), b"a", &[7; 300], &[0; 70_000], &large];
+        let zeros = vec![0; 70_000];
+        let contents = [b"".as_slice(), b"a", &[7; 300], &zeros, &large];
         let frames: Vec<Vec<u8>> = contents.iter().map(|content| frame(content)).collect();
         let bytes = frames.concat();
         let (found, end) = list(&bytes[..]).unwrap();
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn other_frames_are_refused() {
         let mut unstated = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
-        unstated.write_all(&[0; 100_000]).unwrap();
+        unstated.write_all(&vec![0; 100_000]).unwrap();
         let skippable = b"\x50\x2a\x4d\x18\x00\x00\x00\x00".to_vec();
         let mut many = b"\x28\xb5\x2f\xfd\x20\x01".to_vec();
         many.extend([0; 60]);

@@ -86,7 +86,8 @@ impl Medium {
         let mut decoder = Decoder::with_buffer(BufReader::with_capacity(COMPRESSED_PIECE, stored))?;
         decoder.window_log_max(WINDOW_LOG)?;
         let mut decoding = Decoding { decoder: Box::new(decoder.single_frame()), left };
-        let skipped = io::copy(&mut decoding.decoder.by_ref().take(before), &mut io::sink())?;
+        let skipped =
+            io::copy(&mut decoding.decoder.by_ref().take(before), &mut io::sink()).map_err(decoded)?;
         if skipped == before { Ok(Some(decoding)) } else { Err(short()) }
     }
 }
@@ -120,7 +121,7 @@ impl Slice {
         }
         let Some(decoding) = &mut self.decoder else { return Ok(0) };
         let count = usize::try_from(decoding.left).unwrap_or(usize::MAX).min(wanted.len());
-        let read = decoding.decoder.read(wanted.get_mut(..count).unwrap_or_default())?;
+        let read = decoding.decoder.read(wanted.get_mut(..count).unwrap_or_default()).map_err(decoded)?;
         if read == 0 && count > 0 {
             return Err(short());
         }
@@ -128,7 +129,7 @@ impl Slice {
         if decoding.left == 0 {
             // The checksum stands behind the last byte, and is compared only by who reads on.
             let mut more = [0; 1];
-            if decoding.decoder.read(&mut more)? != 0 {
+            if decoding.decoder.read(&mut more).map_err(decoded)? != 0 {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame holds more than it says"));
             }
         }
@@ -182,6 +183,14 @@ impl Read for Stored {
         let read = self.medium.stored_at(bytes.get_mut(..count).unwrap_or_default(), self.at)?;
         self.at = self.at.saturating_add(read as u64);
         Ok(read)
+    }
+}
+
+/// What a decoder does not take is the fault of the bytes; what the system says is the medium's.
+fn decoded(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }
 

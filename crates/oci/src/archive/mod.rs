@@ -477,8 +477,17 @@ fn small(file: &Arc<Medium>, span: Option<Span>, limit: u64, shown: &str) -> Res
     }
     let mut bytes = Vec::new();
     let read = file.slice(span.start, span.size).read_to_end(&mut bytes);
-    read.map_err(|error| Error::new(ErrorKind::Io, format!("cannot read {shown}")).caused_by(error))?;
+    read.map_err(|error| unreadable(shown, error))?;
     Ok(Some(bytes))
+}
+
+/// Bytes that end too early, or that a decoder does not take, are no trouble of the medium.
+fn unreadable(shown: &str, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => ErrorKind::InvalidLayout,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, format!("cannot read {shown}")).caused_by(error)
 }
 
 /// The name of the file of a blob.

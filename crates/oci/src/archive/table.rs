@@ -298,6 +298,6 @@ impl<F: Read + Seek> Scan<'_, F> {
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        Error::new(ErrorKind::Io, format!("cannot read {}", self.shown)).caused_by(error)
+        super::unreadable(self.shown, error)
     }
 }

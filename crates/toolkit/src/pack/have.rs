@@ -6,9 +6,7 @@ use serde::Deserialize;
 use waxseal_core::{Digest, json};
 
 use crate::error::{Error, ErrorKind};
-
-/// The name and version of inventories.
-const INVENTORY_SCHEMA: &str = "waxseal/inventory/v1";
+use crate::inventory::INVENTORY_SCHEMA;
 
 /// Digests that are known to stand somewhere, with the repositories.
 #[derive(Clone, Debug, Default)]

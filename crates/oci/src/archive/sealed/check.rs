@@ -45,7 +45,7 @@ pub(super) fn check(sealed: &Sealed, entries: &[Entry], progress: &dyn Progress)
         return Err(invalid(sealed, format!("has {} bytes, expected {length}", sealed.length)));
     }
     if sealed.frames.is_some() && (frames.next(), frames.next()) != (Some(&(at, END.len() as u64)), None) {
-        return Err(invalid(sealed, "has other frames than its entries".to_owned()));
+        return Err(invalid(sealed, "has other frames than its entries"));
     }
     zeros(&mut sealed.medium.slice(at, END.len() as u64), END.len(), sealed, "the end")?;
     progress.add(entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.size)));
@@ -79,7 +79,7 @@ pub(super) fn check(sealed: &Sealed, entries: &[Entry], progress: &dyn Progress)
 fn names(sealed: &Sealed, entries: &[Entry]) -> Result<(), Error> {
     let listed: HashSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
     if listed.len() != entries.len() {
-        return Err(invalid(sealed, "is listed with an entry twice".to_owned()));
+        return Err(invalid(sealed, "is listed with an entry twice"));
     }
     if let Some(path) = sealed.paths().find(|path| !listed.contains(path)) {
         return Err(invalid(sealed, format!("has an entry that is not listed: {path}")));
@@ -167,17 +167,10 @@ pub(super) fn pieces(from: &mut impl Read, size: u64, mut take: impl FnMut(&[u8]
     Ok(())
 }
 
-/// What a decoder does not take, and what ends too early, is no trouble of the medium.
 fn unreadable(sealed: &Sealed, what: &str, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData => ErrorKind::InvalidLayout,
-        // The decoder's own errors have no other kind, and no number of the system's.
-        std::io::ErrorKind::Other if error.raw_os_error().is_none() => ErrorKind::InvalidLayout,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, format!("{what} of {} cannot be read", sealed.shown)).caused_by(error)
+    super::super::unreadable(&format!("{what} of {}", sealed.shown), error)
 }
 
-fn invalid(sealed: &Sealed, why: String) -> Error {
+fn invalid(sealed: &Sealed, why: impl core::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidLayout, format!("{} {why}", sealed.shown))
 }

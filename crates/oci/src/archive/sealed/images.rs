@@ -36,7 +36,10 @@ impl Images {
             self.blob(&manifest.descriptor, Content::Bytes(manifest.bytes.clone()))?;
         }
         for (descriptor, from) in image.blobs() {
-            self.blob(descriptor, Content::Blob { from: from.clone(), descriptor: descriptor.clone() })?;
+            self.blob(
+                descriptor,
+                Content::Blob { from: Box::new(from.clone()), descriptor: Box::new(descriptor.clone()) },
+            )?;
         }
         for (tag, manifest) in image.tagged() {
             let digest = manifest.descriptor.digest;

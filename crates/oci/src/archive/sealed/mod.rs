@@ -86,9 +86,9 @@ pub enum Content {
     /// They are a blob of a store.
     Blob {
         /// The store.
-        from: Store,
+        from: Box<Store>,
         /// The blob.
-        descriptor: Descriptor,
+        descriptor: Box<Descriptor>,
     },
 }
 
@@ -124,14 +124,13 @@ impl Sealed {
 
     fn open_here(path: PathBuf) -> Result<Self, Error> {
         let shown = path.display().to_string();
-        let (medium, stored, parts) = match Parts::find(&path)? {
-            Some(found) => found.open()?,
-            None => {
-                let (file, metadata) = open_file(&path)?.ok_or_else(|| {
-                    Error::new(ErrorKind::NotFound, format!("the archive {shown} is not there"))
-                })?;
-                (Medium::of(file), metadata.len(), Vec::new())
-            }
+        let (medium, stored, parts) = if let Some(found) = Parts::find(&path)? {
+            found.open()?
+        } else {
+            let (file, metadata) = open_file(&path)?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, format!("the archive {shown} is not there"))
+            })?;
+            (Medium::of(file), metadata.len(), Vec::new())
         };
         let trouble = |error: std::io::Error| {
             Error::new(ErrorKind::Io, format!("cannot read {shown}")).caused_by(error)

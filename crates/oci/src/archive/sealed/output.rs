@@ -38,6 +38,9 @@ pub(super) struct Place {
     pub(super) compress: bool,
 }
 
+/// The bytes of a tar that is not whole, how many there are, and its frames if it is packed.
+type Readable = (Arc<Medium>, u64, Vec<frames::Frame>);
+
 /// An archive that is being written.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -100,7 +103,7 @@ impl Place {
 
     /// A medium of what is left that can be read as the tar, and the number of bytes of the tar; of a packed one as far
     /// as its frames are whole.
-    pub(super) fn readable(&self) -> Result<Option<(Arc<Medium>, u64, Vec<frames::Frame>)>, Error> {
+    pub(super) fn readable(&self) -> Result<Option<Readable>, Error> {
         let Some((medium, length)) = self.left()? else { return Ok(None) };
         if !self.compress {
             return Ok(Some((Arc::new(medium), length, Vec::new())));
@@ -300,7 +303,7 @@ impl Output {
     }
 
     /// Writes the end, and gives everything its name.
-    pub(super) fn finish(mut self) -> Result<Written, Error> {
+    pub(super) fn finish(&mut self) -> Result<Written, Error> {
         if self.place.compress {
             self.packed(END.len() as u64, |stored| stored(&END))?;
         } else {
@@ -338,6 +341,15 @@ impl Output {
             let _ = folder.sync_all();
         }
         Ok(Written { files, stored, kept: 0 })
+    }
+}
+
+impl Drop for Output {
+    /// What was written whole is there for a run that goes on.
+    fn drop(&mut self) {
+        if let Some(Current { writer, .. }) = self.current.take() {
+            let _ = writer.end();
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! `NAME.parts.sha256` says the same for `sha256sum -c`. `cat NAME.part-*` gives the archive back without this program.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -136,8 +137,10 @@ impl Parts {
 /// Writes the list of parts, and the one for `sha256sum`; their paths.
 pub(super) fn write(target: &Path, parts: Vec<ListedPart>) -> Result<[PathBuf; 2], Error> {
     let size = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.size));
-    let mut sums: String =
-        parts.iter().map(|part| format!("{}  {}\n", part.digest.hex(), part.name)).collect();
+    let mut sums = String::new();
+    for part in &parts {
+        let _ = writeln!(sums, "{}  {}", part.digest.hex(), part.name);
+    }
     let listed = Listed { schema: PARTS_SCHEMA.to_owned(), size, parts };
     let mut text = serde_json::to_vec_pretty(&listed).map_err(|error| {
         Error::new(ErrorKind::Malformed, "the list of parts cannot be written").caused_by(error)
@@ -145,7 +148,7 @@ pub(super) fn write(target: &Path, parts: Vec<ListedPart>) -> Result<[PathBuf; 2
     text.push(b'\n');
     let [list, checksums] = lists(target);
     let name = list.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    sums.push_str(&format!("{}  {name}\n", Digest::of(&text).hex()));
+    let _ = writeln!(sums, "{}  {name}", Digest::of(&text).hex());
     place(&checksums, sums.as_bytes())?;
     place(&list, &text)?;
     Ok([list, checksums])
