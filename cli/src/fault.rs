@@ -223,10 +223,11 @@ impl From<&waxseal::Error> for Fault {
         }
         let manifest =
             error.source().and_then(|cause| cause.downcast_ref::<waxseal::manifest::ManifestError>());
-        fault.hint = manifest
-            .map(waxseal::manifest::ManifestError::hint)
-            .or_else(|| hint(error.kind()))
-            .map(ToOwned::to_owned);
+        let token = error.source().and_then(|cause| cause.downcast_ref::<waxseal::keys::Pkcs11Error>());
+        fault.hint = token.and_then(waxseal::keys::Pkcs11Error::hint).or_else(|| {
+            let hint = manifest.map(waxseal::manifest::ManifestError::hint).or_else(|| hint(error.kind()));
+            hint.map(ToOwned::to_owned)
+        });
         fault
     }
 }

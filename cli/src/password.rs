@@ -6,6 +6,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
+use waxseal::keys::Pin;
 use waxseal_core::key::Password;
 use waxseal_core::limits::KEY_FILE_BYTES;
 use zeroize::Zeroizing;
@@ -81,6 +82,15 @@ impl PasswordArgs {
             }
         }
         Ok(Password::new(first.as_bytes().to_vec()))
+    }
+
+    /// A token has a PIN, and a wrong one costs a try: what was given as a password is not tried as one.
+    pub(crate) fn none_for_tokens(&self) -> Result<(), Fault> {
+        if self.password_file.is_none() && self.password_fd.is_none() {
+            return Ok(());
+        }
+        Err(Fault::usage("--password-file and --password-fd are for keys in files; a token has a PIN")
+            .hint("name the PIN's file with ?pin-source=/PATH in the key's URI, or set WAXSEAL_PKCS11_PIN"))
     }
 
     fn given(&self) -> Result<Option<Password>, Fault> {
@@ -173,6 +183,21 @@ fn without_line_end(text: &[u8]) -> &[u8] {
 
 fn ask(prompt: &str, stdin: Stdin, hint: &str) -> Result<Password, Fault> {
     Ok(Password::new(ask_text(prompt, stdin, hint)?.as_bytes().to_vec()))
+}
+
+/// The PIN of a token, typed on the terminal. Nothing where nobody sits at one: whatever happens to stand on standard input
+/// is not tried as a PIN, each wrong one of which costs a try.
+pub(crate) fn pin(token: &str) -> Result<Option<Pin>, Fault> {
+    if !is_asked_on_terminal(Stdin::Free) {
+        return Ok(None);
+    }
+    let typed = rpassword::prompt_password(format!("PIN of {}: ", escape(token))).map(Zeroizing::new);
+    let typed = typed.map_err(|error| Fault::configuration(format!("the PIN cannot be read: {error}")))?;
+    // The empty PIN is no token's: Enter alone is a change of mind, and costs no try.
+    if typed.is_empty() {
+        return Err(Fault::configuration("no PIN was typed"));
+    }
+    Ok(Some(Pin::new(typed.as_str())))
 }
 
 /// A password is typed on the controlling terminal, whatever stands on standard input; that there is somebody to

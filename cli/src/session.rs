@@ -102,7 +102,9 @@ impl Session {
     pub(crate) async fn trusted(&self, names: &[String]) -> Result<Vec<TrustedKey>, Fault> {
         let mut keys = Vec::new();
         for name in names {
-            keys.push(TrustedKey::new(name.clone(), self.public_key(name).await?));
+            // A PIN in the name is nobody's business.
+            let shown = name.parse::<KeyName>()?.to_string();
+            keys.push(TrustedKey::new(shown, self.public_key(name).await?));
         }
         Ok(keys)
     }

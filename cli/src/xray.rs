@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use waxseal::keys::KeySigner;
 use waxseal::scan::{Fetching, Step};
-use waxseal_core::key::LocalSigner;
 use waxseal_core::{Platform as ImagePlatform, Signer};
 use waxseal_scan::xray::{Credential, ErrorKind, Platform, Secret, State, Xray, XrayOptions};
 
@@ -61,7 +61,7 @@ pub(crate) struct AttestFetchedArgs {
     /// Attest it too, beside the image, in both formats
     #[arg(long, requires = "key")]
     pub(crate) attest: bool,
-    /// Private key to attest with: a file, env://VAR or - for stdin (repeatable: each key signs)
+    /// Private key to attest with: a file, env://VAR, pkcs11:... or - for stdin (repeatable: each key signs)
     #[arg(long, value_name = "KEY", requires = "attest")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]
@@ -79,13 +79,13 @@ impl AttestFetchedArgs {
     }
 
     /// The signers, opened before anything is waited for.
-    pub(crate) fn open(&self, session: &Session, stdin: Stdin) -> Result<Vec<LocalSigner>, Fault> {
+    pub(crate) fn open(&self, session: &Session, stdin: Stdin) -> Result<Vec<KeySigner>, Fault> {
         self.key.iter().map(|name| self.signer.open(session, name, stdin)).collect()
     }
 }
 
 /// The signers, as a job takes them.
-pub(crate) fn borrowed(signers: &[LocalSigner]) -> Vec<&(dyn Signer + Sync)> {
+pub(crate) fn borrowed(signers: &[KeySigner]) -> Vec<&(dyn Signer + Sync)> {
     signers.iter().map(|signer| signer as &(dyn Signer + Sync)).collect()
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct AttachSignatureArgs {
     /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
-    /// Public key that the signature must verify with: a file, env://VAR or https://... (repeatable: any one counts)
+    /// Public key that the signature must verify with: a file, env://VAR, https://... or pkcs11:... (repeatable: any one counts)
     #[expect(clippy::doc_markdown, reason = "help is shown as it is written")]
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
@@ -92,7 +92,7 @@ pub(crate) struct AttachAttestationArgs {
     /// File with the attestation, or - for stdin (repeatable)
     #[arg(long, required = true, value_name = "FILE|-")]
     pub(crate) attestation: Vec<PathBuf>,
-    /// Public key that each must verify with: a file, env://VAR or https://... (repeatable: any one counts)
+    /// Public key that each must verify with: a file, env://VAR, https://... or pkcs11:... (repeatable: any one counts)
     #[expect(clippy::doc_markdown, reason = "help is shown as it is written")]
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,

@@ -20,7 +20,7 @@ pub(crate) struct AttestArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
     #[arg(required = true, value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
-    /// Private key: a file, env://VAR or - for stdin (repeatable: each key signs)
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin (repeatable: each key signs)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]

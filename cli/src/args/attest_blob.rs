@@ -17,7 +17,7 @@ pub(crate) struct AttestBlobArgs {
     /// File to attest, or - for stdin; with --hash only its name is used
     #[arg(value_name = "FILE", required_unless_present = "statement")]
     pub(crate) blob: Option<PathBuf>,
-    /// Private key: a file, env://VAR or - for stdin
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: String,
     #[command(flatten)]

@@ -44,7 +44,7 @@ pub(crate) struct GateArgs {
     /// What is only noted is an error: an image at an unknown place, a service that is built, a path that leads nowhere
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Public key: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed

@@ -37,7 +37,7 @@ pub(crate) struct InventoryArgs {
     /// Take pods too that have ended
     #[arg(long)]
     pub(crate) ended: bool,
-    /// Public key whose signatures and scans count: a file, env://VAR, https://... or - for stdin (repeatable)
+    /// Public key whose signatures and scans count: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// Let waxseal's published example keys count

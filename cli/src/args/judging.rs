@@ -11,7 +11,7 @@ use super::{Annotation, FormatArg};
 /// Keys, images and verdicts.
 #[derive(Debug, Args)]
 pub(crate) struct JudgingArgs {
-    /// Public key: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed

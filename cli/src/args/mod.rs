@@ -24,6 +24,7 @@ pub(crate) mod man;
 pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod pack;
+pub(crate) mod pkcs11_tool;
 pub(crate) mod public_key;
 pub(crate) mod registry;
 pub(crate) mod save;
@@ -93,6 +94,7 @@ pub(crate) enum Command {
     GenerateKeyPair(Box<generate_key_pair::GenerateKeyPairArgs>),
     ImportKeyPair(Box<import_key_pair::ImportKeyPairArgs>),
     PublicKey(Box<public_key::PublicKeyArgs>),
+    Pkcs11Tool(Box<pkcs11_tool::Pkcs11ToolArgs>),
     Copy(Box<copy::CopyArgs>),
     Pack(Box<pack::PackArgs>),
     Unpack(Box<unpack::UnpackArgs>),

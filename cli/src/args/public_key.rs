@@ -13,7 +13,7 @@ use crate::password::PasswordArgs;
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct PublicKeyArgs {
-    /// Private or public key: a file, env://VAR, https://... (public only) or - for stdin
+    /// Private or public key: a file, env://VAR, https://... (public only), pkcs11:... or - for stdin
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: String,
     #[command(flatten)]
@@ -31,4 +31,6 @@ Examples:
   The public key of a private one:
     waxseal public-key --key release.key --password-file password.txt --outfile release.pub
   The id of a public key, as verdicts and policies name it:
-    waxseal public-key --key release.pub -o json";
+    waxseal public-key --key release.pub -o json
+  The public half of a key in a token (docs/keys.md):
+    waxseal public-key --key 'pkcs11:object=app?module-name=softhsm2' --outfile app.pub";

@@ -22,7 +22,7 @@ pub(crate) struct SignArgs {
     /// (repeatable)
     #[arg(long, value_name = "FILE|-")]
     pub(crate) image_file: Vec<PathBuf>,
-    /// Private key: a file, env://VAR or - for stdin (repeatable: each key signs)
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin (repeatable: each key signs)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ pub(crate) struct SignBlobArgs {
     /// Files to sign, or - for stdin
     #[arg(required = true, value_name = "FILE")]
     pub(crate) blobs: Vec<PathBuf>,
-    /// Private key: a file, env://VAR or - for stdin
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: String,
     #[command(flatten)]
@@ -47,6 +47,8 @@ Examples:
     waxseal sign-blob --key release.key --bundle app.tar.gz.sigstore.json app.tar.gz
   Several files, a line each:
     waxseal sign-blob --key release.key app.tar.gz notes.txt
+  With a key that stays in its token (docs/keys.md); the PIN is in a file:
+    waxseal sign-blob --key 'pkcs11:object=app?module-name=softhsm2&pin-source=pin.txt' app.tar.gz
 
 cosign 3.1 verifies P-256, RSA and pure Ed25519 signatures as they stand. For P-384 and P-521 sign with
 --signing-algorithm ecdsa-sha2-256-nistp384 (or -nistp521). Pure Ed25519 reads a file twice, so that of a pipe at most

@@ -14,7 +14,7 @@ pub(crate) struct VerifyBlobArgs {
     /// File to verify, - for stdin, or sha256:HEX where no such file stands: you vouch for the digest
     #[arg(value_name = "FILE")]
     pub(crate) blob: String,
-    /// Public key: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed: a file holds one signature, so that only 1 can be met

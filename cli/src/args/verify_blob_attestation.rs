@@ -17,7 +17,7 @@ pub(crate) struct VerifyBlobAttestationArgs {
     /// File that is attested, - for stdin, or sha256:HEX where no such file stands: you vouch for the digest
     #[arg(value_name = "FILE", required_unless_present = "digest", conflicts_with = "digest")]
     pub(crate) blob: Option<String>,
-    /// Public key: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed one and the same statement

@@ -25,6 +25,7 @@ mod man;
 mod payload;
 mod policy;
 mod pack;
+mod pkcs11_tool;
 mod public_key;
 mod save;
 mod scan;
@@ -64,6 +65,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::GenerateKeyPair(args) => generate_key_pair::run(&args),
         Command::ImportKeyPair(args) => import_key_pair::run(&args, offline),
         Command::PublicKey(args) => public_key::run(&args, offline).await,
+        Command::Pkcs11Tool(args) => pkcs11_tool::run(&args, offline),
         Command::Copy(args) => copy::run(&args, offline).await,
         Command::Pack(args) => pack::run(&args, offline).await,
         Command::Unpack(args) => unpack::run(&args, offline).await,

@@ -13,7 +13,7 @@ use crate::file;
 use crate::input::{key_files, standard_input};
 use crate::output::{self, escape};
 use crate::session::Session;
-use crate::signer::kept;
+use crate::signer::{kept, token_public_key};
 
 /// Prints the public half of a key.
 pub(crate) async fn run(args: &PublicKeyArgs, offline: bool) -> Result<Exit, Fault> {
@@ -23,12 +23,17 @@ pub(crate) async fn run(args: &PublicKeyArgs, offline: bool) -> Result<Exit, Fau
     let keys = key_files([&args.key]);
     let inputs = keys.iter().chain(&args.password.password_file).map(PathBuf::as_path);
     file::fits(args.outfile.as_deref(), inputs)?;
-    let mut trouble = None;
-    let read = waxseal::keys::public_half(&place, session.places(), || {
-        kept(&mut trouble, args.password.existing(&args.key, stdin))
-    })
-    .await;
-    let key = read.map_err(|error| trouble.unwrap_or_else(|| error.into()))?;
+    let key = if let KeyName::Pkcs11(uri) = &place {
+        args.password.none_for_tokens()?;
+        token_public_key(&session, uri)?
+    } else {
+        let mut trouble = None;
+        let read = waxseal::keys::public_half(&place, session.places(), || {
+            kept(&mut trouble, args.password.existing(&args.key, stdin))
+        })
+        .await;
+        read.map_err(|error| trouble.unwrap_or_else(|| error.into()))?
+    };
     if let Some(path) = &args.outfile {
         file::write(path, key.to_pem().as_bytes())?;
         output::talk(&format!("wrote {}", escape(&path.display().to_string())));

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use waxseal::keys::KeySigner;
 use waxseal::{Signed, Signing, Written};
 use waxseal_core::encoding::base64_encode;
-use waxseal_core::key::LocalSigner;
 use waxseal_core::{Format, Scheme, Signer};
 
 use super::judging::annotations;
@@ -166,7 +166,7 @@ fn tell(signed: &Signed) {
 }
 
 /// What a verifier elsewhere needs (measured; see the table of `sign --help`).
-fn advice(formats: &[Format], signers: &[LocalSigner]) {
+fn advice(formats: &[Format], signers: &[KeySigner]) {
     output::talk(
         "no transparency log was used: cosign verifies with --insecure-ignore-tlog, Kyverno with rekor.ignoreTlog: true",
     );

@@ -42,7 +42,8 @@ the credentials before it keeps them.
 | `COSIGN_EXPERIMENTAL` | already so: nothing that it turned on depends on it here |
 | `COSIGN_DOCKER_MEDIA_TYPES` | refused when true: OCI media types are written |
 | `COSIGN_MAX_ATTACHMENT_SIZE` | already so: a bundle has at most 32 MiB |
-| `COSIGN_PKCS11_PIN`, `COSIGN_PKCS11_MODULE_PATH`, `COSIGN_PKCS11_IGNORE_CERTIFICATE` | not read: tokens are not supported yet |
+| `COSIGN_PKCS11_PIN`, `COSIGN_PKCS11_MODULE_PATH` | same; `WAXSEAL_PKCS11_PIN` and `WAXSEAL_PKCS11_MODULE_PATH` win over them, and what the `pkcs11:` URI says wins over all |
+| `COSIGN_PKCS11_IGNORE_CERTIFICATE` | already so: with a key no certificate is used; one in the token is read for its public key where that has no object of its own |
 | `SIGSTORE_CT_LOG_PUBLIC_KEY_FILE`, `SIGSTORE_ROOT_FILE`, `SIGSTORE_REKOR_PUBLIC_KEY`, `SIGSTORE_TSA_CERTIFICATE_FILE`, `SIGSTORE_ID_TOKEN`, `TUF_ROOT`, `TUF_MIRROR`, `TUF_ROOT_JSON` | not read: with a key neither certificates nor logs are used |
 | `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` | same |
 ";
@@ -101,7 +102,7 @@ fn rest(words: &[&str]) -> &'static [&'static str] {
         ["verify-blob" | "verify-blob-attestation"] => &["--key=k", "--signature=s", "blob"],
         ["copy"] => &["registry.example.com/a", "registry.example.com/b"],
         ["import-key-pair" | "public-key"] => &["--key=k"],
-        ["generate-key-pair" | "version"] => &[],
+        ["generate-key-pair" | "version"] | ["pkcs11-tool", _] => &[],
         ["manifest" | "dockerfile", "verify"] => &["--key=k", "file"],
         ["attach", "signature"] => &["--signature=s", "registry.example.com/app"],
         ["attach", "attestation"] => &["--attestation=a", "registry.example.com/app"],
@@ -121,6 +122,7 @@ fn sample(flag: &Flag) -> &'static str {
         ("type", _) => "signature",
         ("output", _) => "json",
         ("timeout", _) => "1m",
+        ("slot-id", _) => "7",
         ("max-workers", _) => "4",
         ("signing-algorithm", _) => "ecdsa-sha2-256-nistp256",
         _ => "x",

@@ -9,7 +9,8 @@ use super::flag::{Flag, Variable, Verb};
 const KEYLESS: &str = "keyless signatures are not supported yet: sign and verify with keys (--key)";
 const NO_LOG: &str = "no transparency log is used with a key; leave the flag out";
 const NO_STAMP: &str = "timestamps are not used with a key; leave the flag out";
-const SECURITY_KEY: &str = "hardware security keys are not supported: use a key in a file or a variable";
+const SECURITY_KEY: &str = "a hardware security key is reached through its PKCS#11 module: --key 'pkcs11:...?module-name=ykcs11' \
+     (docs/keys.md)";
 const ATTEST_SBOM: &str = "an unsigned list can be changed by whoever may push: sign it with `attest --type spdxjson --predicate \
      FILE` (or cyclonedx; spdx for tag-value text)";
 const CHECKED_ANYWAY: &str =
@@ -360,6 +361,19 @@ const PUBLIC_KEY: &[Flag] = &[
     Flag::refused("slot", Text, SECURITY_KEY),
 ];
 
+const LIST_TOKENS: &[Flag] = &[Flag::same("module-path", Text)];
+
+const LIST_KEYS_URIS: &[Flag] = &[
+    Flag::same("module-path", Text),
+    Flag::refused(
+        "pin",
+        Text,
+        "a PIN on the command line is seen by other processes: set COSIGN_PKCS11_PIN, name a file with pin-source in a URI, or type it",
+    )
+    .set_where(Variable::Never),
+    Flag::same("slot-id", Text),
+];
+
 const CLEAN: &[Flag] = &[Flag::same("force", Bool).short('f'), Flag::same("type", Text)];
 
 const ATTACH_SIGNATURE: &[Flag] = &[
@@ -420,6 +434,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { words: &["generate-key-pair"], groups: &[GENERATE] },
     Verb { words: &["import-key-pair"], groups: &[IMPORT] },
     Verb { words: &["public-key"], groups: &[PUBLIC_KEY] },
+    Verb { words: &["pkcs11-tool", "list-tokens"], groups: &[LIST_TOKENS] },
+    Verb { words: &["pkcs11-tool", "list-keys-uris"], groups: &[LIST_KEYS_URIS] },
     Verb { words: &["clean"], groups: &[CLEAN, REGISTRY] },
     Verb { words: &["download", "signature"], groups: &[REGISTRY] },
     Verb { words: &["download", "attestation"], groups: &[DOWNLOAD_ATTESTATION, REGISTRY] },

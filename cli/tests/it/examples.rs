@@ -6,6 +6,7 @@
 
 use waxseal_core::Digest;
 use waxseal_core::scan::{Scan, ScanStatus, Scanner};
+use waxseal_testkit::softhsm::{PIN, SoftHsm};
 use waxseal_testkit::xray::{Artifact, Xray};
 use waxseal_testkit::{IndexBuilder, Registry, fixtures};
 
@@ -31,8 +32,10 @@ struct Verb {
 const VERBS: &[Verb] = &[
     Verb { name: "generate-key-pair", prepare: generate_key_pair },
     Verb { name: "import-key-pair", prepare: import_key_pair },
+    Verb { name: "pkcs11-tool list-tokens", prepare: token },
+    Verb { name: "pkcs11-tool list-keys-uris", prepare: token },
     Verb { name: "public-key", prepare: public_key },
-    Verb { name: "sign-blob", prepare: sign_blob },
+    Verb { name: "sign-blob", prepare: sign_blob_or_by_token },
     Verb { name: "verify-blob", prepare: verify_blob },
     Verb { name: "attest", prepare: attest },
     Verb { name: "attest-blob", prepare: attest_blob },
@@ -82,7 +85,24 @@ fn import_key_pair(room: &Room) -> Setting {
 fn public_key(room: &Room) -> Setting {
     room.write("release.key", fixtures::private_key_pem("p256"));
     room.write("password.txt", "example\n");
-    Setting::default()
+    token(room)
+}
+
+/// A token with the key `app`; nothing where `SoftHSM` is not installed, and then examples with tokens are not run.
+fn token(room: &Room) -> Setting {
+    let folder = room.path("home/hsm");
+    std::fs::create_dir_all(&folder).unwrap();
+    let Some(hsm) = SoftHsm::new(&folder) else { return Setting::default() };
+    hsm.token("release");
+    hsm.import("release", &fixtures::path("cosign/keys/p384.plain.pem"), "app", "01");
+    room.write("pin.txt", PIN);
+    Setting { variables: vec![hsm.variable()], ..Setting::default() }
+}
+
+fn sign_blob_or_by_token(room: &Room) -> Setting {
+    let mut setting = sign_blob(room);
+    setting.variables.extend(token(room).variables);
+    setting
 }
 
 fn sign_blob(room: &Room) -> Setting {
@@ -94,7 +114,7 @@ fn sign_blob(room: &Room) -> Setting {
 }
 
 fn verify_blob(room: &Room) -> Setting {
-    let mut setting = sign_blob(room);
+    let mut setting = sign_blob_or_by_token(room);
     run(room, &setting, &examples(room, "sign-blob"));
     setting.variables.clear();
     setting.replacements.push(("sha256:...", Digest::of("an archive").to_string()));
@@ -403,7 +423,8 @@ fn examples(room: &Room, verb: &str) -> Vec<String> {
 }
 
 fn run(room: &Room, setting: &Setting, lines: &[String]) {
-    for line in lines {
+    let with_token = setting.variables.iter().any(|(name, _)| *name == "SOFTHSM2_CONF");
+    for line in lines.iter().filter(|line| with_token || !line.contains("pkcs11")) {
         let mut typed = line.clone();
         for (open, filled) in &setting.replacements {
             typed = typed.replace(open, filled);

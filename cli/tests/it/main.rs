@@ -40,6 +40,7 @@ mod scans;
 mod sign;
 mod small;
 mod timeouts;
+mod tokens;
 mod tree;
 mod two_step;
 mod verify;

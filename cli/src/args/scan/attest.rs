@@ -32,7 +32,7 @@ pub(crate) struct ScanAttestArgs {
     /// Image: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
-    /// Private key: a file, env://VAR or - for stdin (repeatable: each key signs)
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin (repeatable: each key signs)
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]
