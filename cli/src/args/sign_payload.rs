@@ -20,7 +20,7 @@ pub(crate) struct SignPayloadArgs {
     /// Request as pasted text, broken into lines or not: a file, or - for stdin
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from_text: Option<PathBuf>,
-    /// Private key: a file, env://VAR or - for stdin
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Option<String>,
     #[command(flatten)]

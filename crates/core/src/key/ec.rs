@@ -162,22 +162,6 @@ impl EcPublic {
     }
 }
 
-/// The DER encoding of the two numbers of a signature, each of the curve's full width.
-pub(super) fn der_of_numbers(key: KeyAlgorithm, numbers: &[u8]) -> Option<Vec<u8>> {
-    match key {
-        KeyAlgorithm::P256 => {
-            p256::ecdsa::Signature::from_slice(numbers).ok().map(|parsed| parsed.to_der().as_bytes().to_vec())
-        }
-        KeyAlgorithm::P384 => {
-            p384::ecdsa::Signature::from_slice(numbers).ok().map(|parsed| parsed.to_der().as_bytes().to_vec())
-        }
-        KeyAlgorithm::P521 => {
-            p521::ecdsa::Signature::from_slice(numbers).ok().map(|parsed| parsed.to_der().as_bytes().to_vec())
-        }
-        _ => None,
-    }
-}
-
 /// A private scalar; each of the three wipes itself when it is dropped.
 pub(super) enum EcSecret {
     P256(p256::ecdsa::SigningKey),

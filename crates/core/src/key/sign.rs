@@ -28,7 +28,7 @@ impl Signature {
     /// (PKCS#11 and IEEE P1363 write them so). Nothing for keys of another kind, for another length, and for a number
     /// that is zero or not below the order.
     pub fn from_ecdsa_numbers(key: KeyAlgorithm, numbers: &[u8]) -> Option<Self> {
-        super::ec::der_of_numbers(key, numbers).map(Self)
+        Curve::of(key)?.signature_of_numbers(numbers).map(Self)
     }
 
     /// Reads standard base64 with padding and nothing else: no line end, no URL alphabet.
