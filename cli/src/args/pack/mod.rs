@@ -36,7 +36,7 @@ pub(crate) struct PackArgs {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) policy: receiving::ImagePolicyArgs,
-    /// Private key that signs the manifest of the pack: a file, env://VAR or - for stdin (repeatable: each key signs)
+    /// Private key that signs the manifest of the pack: a file, env://VAR, pkcs11:... or - for stdin (repeatable: each key signs)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]

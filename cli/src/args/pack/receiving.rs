@@ -26,7 +26,7 @@ impl ImagePolicyArgs {
 /// What a receiver asks of a pack.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ReceivingArgs {
-    /// Public key of who signs packs: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key of who signs packs: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     #[command(flatten)]
