@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::documents::DocumentArgs;
 use super::registry::RegistryArgs;
+use super::reports::ReportsArgs;
 use super::{Annotation, FormatArg};
 
 /// Verify every image of a deployment: of manifests, Compose files, Dockerfiles, lists and names
@@ -82,6 +83,8 @@ pub(crate) struct GateArgs {
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: GateOutput,
     #[command(flatten)]
+    pub(crate) reports: ReportsArgs,
+    #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }
 
@@ -95,6 +98,8 @@ pub(crate) enum GateOutput {
     Json,
     /// waxseal's JSON, schema waxseal/verdict/v1, one verdict a line, refusals too
     Verdict,
+    /// Commands of GitHub's workflows, an annotation for each place; the summary and the outputs of the step too
+    Github,
 }
 
 const AFTER: &str = "\
@@ -107,6 +112,8 @@ Examples:
     waxseal gate --key release.pub --pin -f app.yaml --output-file pinned.yaml
   A Compose file and a Dockerfile, with every place for machines:
     waxseal gate --key release.pub -f compose.yaml --dockerfile Dockerfile -o json
+  Reports for a pipeline, written whatever is decided:
+    waxseal gate --key release.pub -f app.yaml --report sarif=gate.sarif --report junit=gate.xml
   Images by name, and as a list:
     waxseal gate --key release.pub registry.example.com/app:1.0
     waxseal gate --key release.pub --images-file images.txt

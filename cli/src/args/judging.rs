@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::registry::RegistryArgs;
+use super::reports::ReportsArgs;
 use super::{Annotation, FormatArg};
 
 /// Keys, images and verdicts.
@@ -52,6 +53,8 @@ pub(crate) struct JudgingArgs {
     /// Images that are verified at the same time
     #[arg(long, value_name = "N")]
     pub(crate) max_workers: Option<u8>,
+    #[command(flatten)]
+    pub(crate) reports: ReportsArgs,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

@@ -27,6 +27,7 @@ pub(crate) mod pkcs11_tool;
 pub(crate) mod policy;
 pub(crate) mod public_key;
 pub(crate) mod registry;
+pub(crate) mod reports;
 pub(crate) mod save;
 pub(crate) mod scan;
 pub(crate) mod scan_rules;

@@ -15,6 +15,7 @@ use crate::args::{Annotation, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input::{key_files, standard_input};
+use crate::output::results::{ReportFiles, Results};
 use crate::output::{self, escape};
 use crate::session::{CONCURRENT_IMAGES, Session};
 
@@ -53,6 +54,14 @@ impl Job {
         })
     }
 
+    /// What is reported, before the first image was judged.
+    fn results(&self) -> Results {
+        match self {
+            Self::Flags(job) => Results::new(job.policy.name(), &job.policy.digest(), job.now),
+            Self::File(job, _) => Results::new(job.policy.name(), &job.policy.digest(), job.now),
+        }
+    }
+
     /// What is said of an image that cannot be looked at (rule V1).
     fn unseen(&self, name: &str, fault: &Fault) -> Unseen {
         let (code, message) = (fault.code(), fault.message());
@@ -85,13 +94,16 @@ pub(super) async fn judge(
     let policy_file = file.map(|file| file.path.to_owned());
     let inputs: Vec<_> =
         key_files(&args.key).into_iter().chain(key_files(others)).chain(policy_file).collect();
-    crate::file::fits(args.verdict_file.as_deref(), inputs.iter().map(PathBuf::as_path))?;
+    let written = args.verdict_file.as_deref().into_iter().chain(args.reports.paths());
+    crate::file::fits(written, inputs.iter().map(PathBuf::as_path))?;
     output::keep_verdicts(args.verdict_file.as_deref())?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
     let job = match file {
         Some(file) => decision(args, &session, file).await?,
         None => Job::Flags(verification(args, &session, others, policy).await?),
     };
+    let reports = ReportFiles::begin(&args.reports.targets)?;
+    let mut results = job.results();
     let form = printing.output.unwrap_or(if output::stdout_is_terminal() && !printing.as_cosign {
         JudgingOutput::Text
     } else {
@@ -122,8 +134,9 @@ pub(super) async fn judge(
         });
         exit = output::told(exit, output::keep_verdict(&record));
         exit = output::told(exit, show(&name, &judged, &record, form, printing));
+        results.add(&name, judged.as_ref());
     }
-    Ok(exit)
+    Ok(output::told(exit, reports.finish(&results)))
 }
 
 /// The job, from a policy file.

@@ -12,6 +12,7 @@ pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod qr;
 pub(crate) mod request;
+pub(crate) mod results;
 pub(crate) mod scan;
 pub(crate) mod tree;
 pub(crate) mod verdict;

@@ -32,6 +32,7 @@ mod pages;
 mod passwords;
 mod policies;
 mod registries;
+mod reports;
 mod room;
 mod saving;
 mod scan_attest;

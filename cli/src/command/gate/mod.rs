@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::file;
 use crate::input::{key_files, standard_input};
+use crate::output::results::{self, ReportFiles, Results};
 use crate::output::{self, progress};
 use crate::session::{CONCURRENT_IMAGES, Session, location};
 
@@ -43,6 +44,8 @@ pub(crate) async fn run(args: &GateArgs, offline: bool) -> Result<Exit, Fault> {
         ));
     }
     pin::fits(args, &named, &documents)?;
+    file::fits(args.reports.paths(), documents.all.iter().map(|(path, _)| path.as_path()))?;
+    let reports = ReportFiles::begin(&args.reports.targets)?;
     let names = mentions.iter().map(|mention| mention.image.to_string());
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), names)?;
     let gate = job(args, &session).await?;
@@ -54,6 +57,7 @@ pub(crate) async fn run(args: &GateArgs, offline: bool) -> Result<Exit, Fault> {
         exit = output::told(exit, output::keep_verdict(&image.verdict_json()));
     }
     exit = output::told(exit, show(&result, args));
+    exit = output::told(exit, reports.finish(&Results::of_gate(&result)));
     if args.pin {
         exit = output::told(exit, pin::pin(args, &named, &documents, &result));
     }
@@ -70,7 +74,7 @@ fn prepare(args: &GateArgs) -> Result<(), Fault> {
     let files = || files.clone().map(PathBuf::as_path);
     let keys = key_files(&args.key);
     let keys = || keys.iter().map(PathBuf::as_path);
-    let verdicts = args.verdict_file.as_deref();
+    let written = || args.verdict_file.as_deref().into_iter().chain(args.reports.paths());
     if args.in_place {
         if files().any(|path| path == Path::new("-")) {
             return Err(Fault::usage(
@@ -80,11 +84,15 @@ fn prepare(args: &GateArgs) -> Result<(), Fault> {
         if files().next().is_none() {
             return Err(Fault::usage("--in-place needs documents: -f, --dockerfile or --images-file"));
         }
-        file::fits(files().filter(|path| !path.is_dir()).chain(verdicts), keys())?;
+        file::fits(files().filter(|path| !path.is_dir()).chain(written()), keys())?;
     } else {
-        file::fits(verdicts, files().chain(keys()))?;
+        file::fits(written(), files().chain(keys()))?;
     }
-    output::keep_verdicts(verdicts)
+    if args.output == GateOutput::Github && args.pin && !args.in_place {
+        return Err(Fault::usage("with --pin stdout is for the documents: -o github needs it too")
+            .hint("write them in place with --in-place, or leave -o github out"));
+    }
+    output::keep_verdicts(args.verdict_file.as_deref())
 }
 
 /// What is said where there is no image.
@@ -152,6 +160,7 @@ fn show(result: &GateResult, args: &GateArgs) -> Result<(), Fault> {
     match args.output {
         GateOutput::Text => output::data(output::gate::text(result).trim_end())?,
         GateOutput::Json => output::data(&result.to_json())?,
+        GateOutput::Github => results::github(&Results::of_gate(result))?,
         GateOutput::Verdict => {
             for image in &result.images {
                 output::data(&image.verdict_json())?;

@@ -60,20 +60,39 @@ pub(super) fn text(outside: &str) -> String {
     safe
 }
 
-/// The controls over a list: a search, and a box for each word that its rows can have. Each word comes with the name of
-/// its group, the class that it is shown in, and how many rows have it; words that no row has are left out.
-pub(super) fn controls(page: &mut String, hint: &str, words: &[(&str, &str, &str, usize)]) {
+/// A word that rows of a list can have, for the controls over it.
+pub(super) struct Choice<'a> {
+    /// What it says of a row: `data-<group>`.
+    pub(super) group: &'a str,
+    /// What a person calls that.
+    pub(super) label: &'a str,
+    /// The word, as it stands in a row.
+    pub(super) word: &'a str,
+    /// The class that it is shown in.
+    pub(super) class: &'a str,
+    /// How many rows have it.
+    pub(super) count: usize,
+}
+
+/// The controls over a list: a search, and a box for each word, one line a group. Words that no row has are left out.
+pub(super) fn controls(page: &mut String, hint: &str, words: &[Choice<'_>]) {
     let _ = write!(
         page,
         "<div id=\"controls\" class=\"controls\" hidden><input id=\"search\" type=\"search\" \
          placeholder=\"{hint}\" aria-label=\"Search\">"
     );
-    for (group, word, class, _) in words.iter().filter(|(.., count)| *count > 0) {
+    page.push_str("<output id=\"shown\"></output>");
+    let mut open = "";
+    for Choice { group, label, word, class, .. } in words.iter().filter(|word| word.count > 0) {
+        if *group != open {
+            let _ = write!(page, "<span class=\"break\"></span><span class=\"group\">{label}</span>");
+            open = group;
+        }
         let _ = write!(
             page,
             "<label class=\"{class}\"><input type=\"checkbox\" data-group=\"{group}\" data-word=\"{word}\" checked> \
              {word}</label>"
         );
     }
-    page.push_str("<output id=\"shown\"></output></div>\n");
+    page.push_str("</div>\n");
 }

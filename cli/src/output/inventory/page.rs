@@ -7,7 +7,7 @@ use waxseal_core::scan::Severity;
 
 use super::view;
 use crate::output::counted;
-use crate::output::html::{self, LIST_SCRIPT, text};
+use crate::output::html::{self, Choice, LIST_SCRIPT, text};
 
 /// The page.
 pub(crate) fn page(taken: &Inventory) -> String {
@@ -92,14 +92,14 @@ fn list(page: &mut String, taken: &Inventory) {
             taken.images.iter().filter(|image| group(image).0 == word).count()
         };
         for (word, class) in [("signed", "good"), ("unsigned", "bad"), ("unknown", "open")] {
-            words.push(("signed", word, class, count(signed_word, word)));
+            let (group, label, count) = ("signed", "Signature", count(signed_word, word));
+            words.push(Choice { group, label, word, class, count });
         }
         let severities = Severity::OF_FINDINGS.into_iter().chain([Severity::None]);
-        for word in severities.map(Severity::as_str) {
-            words.push(("scan", word, word, count(scan_word, word)));
-        }
-        for (word, class) in [("unscanned", "bad"), ("unknown", "open")] {
-            words.push(("scan", word, class, count(scan_word, word)));
+        let severities = severities.map(|severity| (severity.as_str(), severity.as_str()));
+        for (word, class) in severities.chain([("unscanned", "bad"), ("unknown", "open")]) {
+            let (group, label, count) = ("scan", "Score", count(scan_word, word));
+            words.push(Choice { group, label, word, class, count });
         }
     }
     html::controls(page, "Search for an image, a signer, a workload", &words);
@@ -154,12 +154,28 @@ fn row(page: &mut String, image: &InventoryImage) {
         "<tr data-signed=\"{signed}\" data-scan=\"{scan}\"><td>{name}</td><td class=\"{signed_class}\">{}{}</td>\
          <td class=\"state {scan_class}\" data-value=\"{rank}\">{}{}</td>\
          <td class=\"number\" data-value=\"{age}\">{}</td><td>{workloads}</td></tr>",
-        text(&view::signed(image)),
+        text(&signed_by(image)),
         why(view::why_not_signed(image)),
-        text(&view::score(image)),
+        text(&scored(image)),
         why(view::why_not_scanned(image)),
         view::age(image),
     );
+}
+
+/// Who signed it; why nobody knows stands below.
+fn signed_by(image: &InventoryImage) -> String {
+    match &image.signature {
+        SignerState::Unknown { .. } => "unknown".to_owned(),
+        _ => view::signed(image),
+    }
+}
+
+/// The score; why nobody knows it stands below.
+fn scored(image: &InventoryImage) -> String {
+    match &image.scan {
+        ScanState::Unknown { .. } => "unknown".to_owned(),
+        _ => view::score(image),
+    }
 }
 
 fn troubles(page: &mut String, taken: &Inventory) {
