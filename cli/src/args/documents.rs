@@ -18,8 +18,8 @@ pub(crate) struct DocumentArgs {
     /// Where objects of unknown kinds name images, as $.spec.images[*].ref or Task:$.spec.steps[*].image (repeatable)
     #[arg(long, value_name = "[KIND:]PATH", requires = "manifests")]
     pub(crate) image_path: Vec<ImagePath>,
-    /// Namespace of objects that name none
-    #[arg(short, long, value_name = "NAMESPACE", requires = "manifests")]
+    /// Namespace of images by name, and of objects that name none
+    #[arg(short, long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Dockerfile, or - for stdin: what its stages are based on, copy from and mount (repeatable)
     #[arg(long, value_name = "FILE|-")]

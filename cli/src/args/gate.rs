@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::documents::DocumentArgs;
+use super::policy::PolicyArgs;
 use super::registry::RegistryArgs;
 use super::reports::ReportsArgs;
 use super::{Annotation, FormatArg};
@@ -22,10 +23,14 @@ use super::{Annotation, FormatArg};
 /// Of Compose files the images of services count; a service that is only built is noted. A file with variables, include or
 /// extends is rendered first: docker compose config | waxseal gate --key K -f -.
 ///
+/// What must hold is said by --key and the flags with it, or by a policy file, which has rules for images by their names.
+///
 /// With --pin the documents are printed with a digest behind each name, once every image was admitted: what is deployed is
 /// then what was judged.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
+#[command(group = ArgGroup::new("what").args(["key", "policy"]).required(true))]
+#[command(group = ArgGroup::new("with_key").args(WITH_KEY).multiple(true).conflicts_with("policy"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GateArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
@@ -33,6 +38,8 @@ pub(crate) struct GateArgs {
     pub(crate) images: Vec<String>,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Print the documents with digests, app:1.0@sha256:..., if every image was admitted; the verdicts go to stderr
     #[arg(long)]
     pub(crate) pin: bool,
@@ -46,7 +53,7 @@ pub(crate) struct GateArgs {
     #[arg(long)]
     pub(crate) strict: bool,
     /// Public key: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
-    #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
+    #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Key options")]
@@ -102,10 +109,15 @@ pub(crate) enum GateOutput {
     Github,
 }
 
+/// What says what must hold, and is the policy's where there is one.
+const WITH_KEY: [&str; 4] = ["threshold", "annotations", "signed_for", "format"];
+
 const AFTER: &str = "\
 Examples:
   What a manifest runs:
     waxseal gate --key release.pub -f app.yaml
+  By the rules of a policy file:
+    waxseal gate --policy policy.yaml -f app.yaml
   What Helm or Kustomize renders, on its way to the cluster:
     waxseal gate --key release.pub -f - < rendered.yaml
   The same with digests in it, so that nothing else is deployed than what was judged:

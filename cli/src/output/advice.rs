@@ -7,7 +7,7 @@ use waxseal_core::verify::Finding;
 pub(crate) fn advice(finding: &Finding) -> &'static str {
     match finding.reason {
         Reason::NoSignature => {
-            "sign the image: `waxseal sign --key KEY IMAGE@DIGEST`; `waxseal tree IMAGE` shows what is attached"
+            "sign the image, `waxseal sign --key KEY IMAGE@DIGEST`; if it was signed: was the tag moved since? `waxseal tree IMAGE` shows what is attached"
         }
         Reason::NoAttestation => {
             "attest the image: `waxseal attest`, of a scan `waxseal scan attest`; `waxseal tree IMAGE` shows what is attached"
@@ -60,6 +60,25 @@ pub(crate) fn advice(finding: &Finding) -> &'static str {
         Reason::KeyRevoked => {
             "sign the image again with a key that was not revoked, once you know that it is sound"
         }
+        Reason::ThresholdNotMet => "have more of the key holders sign the image",
+        Reason::PlatformNotAdmitted => {
+            "sign every platform's image, `waxseal sign --recursive`, or name the one that you run with --platform"
+        }
+        Reason::Unmatched => {
+            "write a rule for this repository into the policy; `waxseal policy explain FILE IMAGE` shows which rules apply"
+        }
+        Reason::ExemptionExpired => {
+            "meet the rules, or exempt the image anew, by its digest, with a reason and a day"
+        }
+        Reason::IgnoreExpired => "mend what was ignored, or ignore it anew with a reason and a day",
+        Reason::Unreadable => unreadable(finding.found.as_deref().unwrap_or_default()),
+        reason => of_statement(reason),
+    }
+}
+
+/// One thing to do where a signature holds, and what was signed does not say what it must.
+const fn of_statement(reason: Reason) -> &'static str {
+    match reason {
         Reason::TimeMissing | Reason::TimeAhead => {
             "attest again with the time at which it was done; is the clock of whoever attested right?"
         }
@@ -86,11 +105,41 @@ pub(crate) fn advice(finding: &Finding) -> &'static str {
             "upgrade what is named to a version with the fix, build and scan again; `waxseal scan show` lists the upgrades"
         }
         Reason::MaliciousPackage => "do not run this image: remove the package, and build again",
-        Reason::ThresholdNotMet => "have more of the key holders sign the image",
-        Reason::PlatformNotAdmitted => {
-            "sign every platform's image, `waxseal sign --recursive`, or name the one that you run with --platform"
+        Reason::ConditionNotMet => {
+            "attest again what meets the condition; `waxseal download attestation IMAGE` shows what was said"
         }
-        Reason::Unreadable => "`waxseal doctor REGISTRY` says what the registry does; try again",
+        Reason::ConditionError => {
+            "the condition asks for what the statement does not have: correct the condition, or attest again"
+        }
+        Reason::MalformedSummary
+        | Reason::OtherVerifier
+        | Reason::OtherPolicy
+        | Reason::OtherResource
+        | Reason::LevelNotMet
+        | Reason::VerificationFailed => {
+            "have the image verified again by the verifier and the policy that are asked for"
+        }
+        Reason::Superseded | Reason::LaterMaterial => {
+            "see what the newest statement says: `waxseal download attestation IMAGE`"
+        }
         _ => "`waxseal tree IMAGE` shows what is attached; -o json has every finding",
+    }
+}
+
+/// One thing to do about what could not be read; `found` begins with the code of the trouble.
+fn unreadable(found: &str) -> &'static str {
+    match found.split(':').next().unwrap_or_default() {
+        "registry-unauthorized" => {
+            "log in with `waxseal login REGISTRY`: what is attached is not for everybody to read"
+        }
+        "registry-forbidden" => {
+            "let the credentials read what is attached; if the registry answers 403 for what is not there, give --absent-status 403"
+        }
+        "invalid-image" => {
+            "`waxseal tree IMAGE` shows what it is made of: name a platform that it has, or leave --platform out"
+        }
+        "not-found" => "check the name and the tag; a private image needs credentials",
+        "offline" => "leave --offline out, or copy the image to a layout first",
+        _ => "`waxseal doctor REGISTRY` says what the registry does; try again",
     }
 }

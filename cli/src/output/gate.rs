@@ -43,6 +43,7 @@ pub(crate) fn text(result: &GateResult) -> String {
         counted(images, "image"),
         counted(places, "place")
     );
+    let _ = writeln!(text, "policy: {}, {}", escape(&result.policy), result.policy_digest.short());
     let codes: BTreeSet<_> = result
         .images
         .iter()

@@ -294,6 +294,8 @@ fn gate(room: &Room) -> Setting {
     room.write("compose.yaml", format!("services: {{app: {{image: {name}}}, cron: {{build: .}}}}\n"));
     room.write("Dockerfile", format!("ARG TAG=1.0\nFROM {}/app:${{TAG}}\n", registry.host()));
     room.write("images.txt", format!("# deployed\n{name}\n"));
+    policy(room);
+    room.write("policy.yaml", room.text("policy.yaml").replace("registry.example.com", &registry.host()));
     room.write(
         "task.yaml",
         format!("kind: Task\napiVersion: tekton.dev/v1\nspec: {{steps: [{{image: {name}}}]}}\n"),

@@ -23,6 +23,7 @@ mod download;
 mod evidence;
 mod examples;
 mod gate;
+mod gate_shown;
 mod inventory;
 mod keys;
 mod login;

@@ -29,7 +29,11 @@ pub(crate) async fn run(args: &GateArgs, offline: bool) -> Result<Exit, Fault> {
     let named = args.images.iter().map(|name| location(name)).collect::<Result<Vec<_>, _>>()?;
     let mentions: Vec<Mention> = named
         .iter()
-        .map(|image| Mention::new(image.clone(), Place::of(Source::Argument)))
+        .map(|image| {
+            let mut place = Place::of(Source::Argument);
+            place.namespace.clone_from(&args.documents.namespace);
+            Mention::new(image.clone(), place)
+        })
         .chain(documents.mentions().cloned())
         .collect();
     for note in &documents.notes {
@@ -73,7 +77,7 @@ fn prepare(args: &GateArgs) -> Result<(), Fault> {
     let files = documents.manifests.iter().chain(&documents.dockerfile).chain(&documents.images_file);
     let files = || files.clone().map(PathBuf::as_path);
     let keys = key_files(&args.key);
-    let keys = || keys.iter().map(PathBuf::as_path);
+    let keys = || keys.iter().map(PathBuf::as_path).chain(args.policy.policy.as_deref());
     let written = || args.verdict_file.as_deref().into_iter().chain(args.reports.paths());
     if args.in_place {
         if files().any(|path| path == Path::new("-")) {
@@ -110,6 +114,27 @@ fn nothing(args: &GateArgs) -> Fault {
 }
 
 async fn job(args: &GateArgs, session: &Session) -> Result<Gate, Fault> {
+    let mut set = match &args.policy.policy {
+        Some(path) => session.policy(path).await?,
+        None => PolicySet::everywhere(flags(args, session).await?),
+    };
+    if args.all_platforms {
+        set = set.with_platforms(&RulePlatforms::All);
+    }
+    let mut decision = Decision::new(set, session.client.clone(), Timestamp::now());
+    decision.verifier = judging::verifier(args.allow_example_keys);
+    decision.looking.formats = args.format.formats();
+    if let Some(platform) = &args.platform {
+        let platform = platform.parse();
+        decision.platform = Some(platform.map_err(|error| Fault::usage(format!("--platform: {error}")))?);
+    }
+    let mut gate = Gate::new(decision, session.finding.clone());
+    gate.concurrent = args.max_workers.map_or(CONCURRENT_IMAGES, usize::from);
+    Ok(gate)
+}
+
+/// What flags ask for.
+async fn flags(args: &GateArgs, session: &Session) -> Result<Policy, Fault> {
     let keys = session.trusted(&args.key).await?;
     if keys.len() > 1 && args.threshold == 1 {
         output::talk("several keys without --threshold: a signature by any one of them is enough");
@@ -124,21 +149,7 @@ async fn job(args: &GateArgs, session: &Session) -> Result<Gate, Fault> {
         FormatArg::Legacy => Some(Format::Legacy),
         FormatArg::Bundle => Some(Format::Bundle),
     };
-    let policy = Policy::requiring(only.into_iter().fold(wanted, SignatureRequirement::only));
-    let mut set = PolicySet::everywhere(policy);
-    if args.all_platforms {
-        set = set.with_platforms(&RulePlatforms::All);
-    }
-    let mut decision = Decision::new(set, session.client.clone(), Timestamp::now());
-    decision.verifier = judging::verifier(args.allow_example_keys);
-    decision.looking.formats = args.format.formats();
-    if let Some(platform) = &args.platform {
-        let platform = platform.parse();
-        decision.platform = Some(platform.map_err(|error| Fault::usage(format!("--platform: {error}")))?);
-    }
-    let mut gate = Gate::new(decision, session.finding.clone());
-    gate.concurrent = args.max_workers.map_or(CONCURRENT_IMAGES, usize::from);
-    Ok(gate)
+    Ok(Policy::requiring(only.into_iter().fold(wanted, SignatureRequirement::only)))
 }
 
 /// How the command ends: by the worst image, and by what stood in the way of those that could not be looked at.
