@@ -27,6 +27,7 @@ mod gate_shown;
 mod inventory;
 mod keys;
 mod login;
+mod offline;
 mod outputs;
 mod packs;
 mod pages;
