@@ -12,6 +12,7 @@
     reason = "tests end at the line that found something, and say what they skip"
 )]
 
+mod air_gap;
 mod scans;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +43,9 @@ fn missing(script: &str) -> Option<&'static str> {
     let installed = |program: &str| {
         ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
     };
-    ["jq", "make", "bash"].into_iter().find(|program| script.contains(*program) && !installed(program))
+    ["jq", "make", "bash", "openssl"]
+        .into_iter()
+        .find(|program| script.contains(*program) && !installed(program))
 }
 
 /// Runs scripts one after another in one folder.
@@ -138,11 +141,11 @@ fn every_script_runs_unchanged() {
 fn the_examples_run_one_after_another() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let examples = scripts(&folder);
-    assert_eq!(examples.len(), 5, "{examples:?}");
+    assert_eq!(examples.len(), 6, "{examples:?}");
     let book = std::fs::read_to_string(folder.join("README.md")).unwrap();
     for example in &examples {
         assert!(book.contains(example.file_name().unwrap().to_str().unwrap()), "{}", example.display());
     }
-    // The fifth has a platform of its own: see `scans`.
+    // The fifth has a platform of its own, the sixth keys and machines: see `scans` and `air_gap`.
     run(&examples[..4]);
 }
