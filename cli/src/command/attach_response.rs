@@ -8,7 +8,7 @@ use waxseal::AttachingResponse;
 use waxseal::detached::{Refusal, ResponseAttached, Returned, WrittenFormat};
 use waxseal_core::limits::{BARE_SIGNATURE_BYTES, SIGNING_RESPONSE_BYTES};
 use waxseal_core::signing::detached::DetachedResponse;
-use waxseal_core::{KeyId, PinnedRef, PredicateType, TrustedKey, Verdict};
+use waxseal_core::{KeyId, PinnedRef, PredicateType, Verdict};
 
 use super::judging::verifier;
 use super::payload::{expected, platform};
@@ -40,7 +40,8 @@ pub(crate) async fn run(args: &AttachResponseArgs, offline: bool) -> Result<Exit
     let (request, _) = opened(Some(&args.request), None)?;
     let returned = returned(args)?;
     let session = Session::new(&args.registry, offline, None, [&args.image])?;
-    let key = TrustedKey::new(args.key.clone(), session.public_key(&args.key).await?);
+    let trusted = session.trusted(std::slice::from_ref(&args.key)).await?;
+    let key = trusted.into_iter().next().ok_or_else(|| Fault::usage("no key was named"))?;
     let mut job = AttachingResponse::new(key, Timestamp::now());
     job.verifier = verifier(args.allow_example_keys);
     job.formats = args.format.formats();

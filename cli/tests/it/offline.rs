@@ -37,7 +37,14 @@ const LOCAL: &[&str] = &[
     "scan annotate report.json -f pod.yaml",
     "scan attest --key app.key --identity r.example.com/app report.json oci:app:1.0",
     "gate --key app.pub oci:app:1.0",
-    "inventory --key app.pub oci:app:1.0",
+    "inventory --key app.pub -o json --output-file have.json oci:app:1.0",
+    "policy check policy.yaml",
+    "policy explain policy.yaml r.example.com/app",
+    "policy schema",
+    "verify --policy policy.yaml --identity r.example.com/app oci:app:1.0",
+    "pack --image-key app.pub --key app.key --out app.wax.tar --identity r.example.com/app oci:app:1.0",
+    "pack verify --key app.pub --image-key app.pub app.wax.tar",
+    "unpack --key app.pub --image-key app.pub --to oci:incoming app.wax.tar",
     "tree oci:app:1.0",
     "triangulate oci:app:1.0",
     "copy oci:app:1.0 oci-archive:app.tar:1.0",
@@ -81,12 +88,30 @@ const REMOTE: &[&str] = &[
     "scan attest --key app.key report.json registry.example.com/app:1.0",
     "scan fetch registry.example.com/app:1.0",
     "scan sbom registry.example.com/app:1.0",
+    "pack --image-key app.pub --key app.key --out other.wax.tar registry.example.com/app:1.0",
+    "pack diff --have have.json registry.example.com/app:1.0",
+    "unpack --key app.pub --image-key app.pub --to registry.example.com/in app.wax.tar",
     "doctor registry.example.com",
     "login --username robot --password-stdin registry.example.com",
 ];
 
 /// Commands that do nothing but say what to do instead.
 const ADVICE: &[&str] = &["attach sbom"];
+
+/// Commands that ask a token, and nobody else: see `tokens`.
+const TOKENS: &[&str] = &["pkcs11-tool list-tokens", "pkcs11-tool list-keys-uris"];
+
+/// What a policy file says of the image.
+const POLICY: &str = r#"
+apiVersion: waxseal/v1
+kind: Policy
+name: offline
+keys: { app: { file: app.pub } }
+rules:
+  - images: ["r.example.com/**"]
+    require:
+      - signature: { by: [app], signedFor: same }
+"#;
 
 fn room() -> Room {
     let room = Room::new()
@@ -103,6 +128,7 @@ fn room() -> Room {
         "kind: Pod\nspec: {containers: [{name: app, image: registry.example.com/app:1.0}]}\n",
     );
     room.write("Dockerfile", "FROM registry.example.com/app:1.0\n");
+    room.write("policy.yaml", POLICY);
     room.write("report.json", report(&image.digest()));
     room
 }
@@ -168,7 +194,7 @@ fn every_command_is_tried() {
     let commands = commands(&Room::new());
     assert!(commands.len() > 30 && commands.contains("attach response"), "{commands:?}");
     for command in commands {
-        let tried = LOCAL.iter().chain(REMOTE).chain(ADVICE).any(|line| {
+        let tried = LOCAL.iter().chain(REMOTE).chain(ADVICE).chain(TOKENS).any(|line| {
             line.strip_prefix(&command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         });
         assert!(tried, "`{command}` has no line in LOCAL or REMOTE of {}", file!());
