@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use waxseal::ErrorKind;
 use waxseal::keys::{KeyName, KeyPlaces};
 use waxseal::policy::Loaded;
+use waxseal::policy::signature::{SerialGuard, Signed};
 use waxseal::{Finding, Image};
 use waxseal_core::policy::PolicySet;
 use waxseal_core::{PublicKey, Repository, TrustedKey};
@@ -13,6 +16,7 @@ use waxseal_oci::registry::{AbsentStatus, ClientIdentity, Login, PlainHttp};
 use waxseal_oci::{Client, ClientOptions, Credential, CredentialSources, Location, RegistryName, Secret};
 use zeroize::Zeroizing;
 
+use crate::args::policy::{PolicyArgs, PolicySignatureArgs};
 use crate::args::registry::{ConnectionArgs, RegistryArgs};
 use crate::fault::Fault;
 use crate::password::{Part, from_standard_input};
@@ -109,12 +113,40 @@ impl Session {
         Ok(keys)
     }
 
-    /// Reads a policy file and the keys that it names.
-    pub(crate) async fn policy(&self, path: &Path) -> Result<PolicySet, Fault> {
-        Ok(self.loaded_policy(path).await?.set)
+    /// Reads the policy file that decides, signed as the flags ask for (rule Y7).
+    pub(crate) async fn policy(&self, args: &PolicyArgs) -> Result<PolicySet, Fault> {
+        match args.file()? {
+            Some(path) => Ok(self.signed_policy(path, &args.signature).await?.set),
+            None => Err(Fault::usage("no policy file").hint("name one with --policy FILE")),
+        }
     }
 
-    /// The same, with the file and the keys.
+    /// The same with the file and the keys.
+    pub(crate) async fn signed_policy(
+        &self,
+        path: &Path,
+        args: &PolicySignatureArgs,
+    ) -> Result<Loaded, Fault> {
+        if args.keys.is_empty() {
+            return self.loaded_policy(path).await;
+        }
+        let serial = match args.serial_at_least {
+            Some(least) => SerialGuard::AtLeast(least),
+            None => SerialGuard::Remembered(policies_seen()?),
+        };
+        let keys = self.trusted(&args.keys).await?;
+        let mut wanted = Signed::by(keys, serial, Timestamp::now());
+        wanted.signature.clone_from(&args.path);
+        let loaded = waxseal::policy::signature::load(path, self.places(), &wanted).await;
+        loaded.map_err(|error| match error.kind() {
+            ErrorKind::PolicyNotSigned => Fault::from(error).hint(
+                "take the policy and its signature from whoever maintains it; `waxseal policy sign` makes one",
+            ),
+            _ => error.into(),
+        })
+    }
+
+    /// Reads a policy file and the keys that it names, whoever wrote it: to show it or to sign it, not to decide by it.
     pub(crate) async fn loaded_policy(&self, path: &Path) -> Result<Loaded, Fault> {
         Ok(waxseal::policy::load(path, self.places()).await?)
     }
@@ -123,6 +155,19 @@ impl Session {
     pub(crate) fn places(&self) -> KeyPlaces<'_> {
         KeyPlaces::new(&|name| std::env::var(name).ok(), &self.client)
     }
+}
+
+/// Where the last serial seen of each policy is remembered: the folder for state of the XDG base directories.
+fn policies_seen() -> Result<PathBuf, Fault> {
+    let path = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = path("XDG_STATE_HOME").or_else(|| Some(path("HOME")?.join(".local/state")));
+    let state = state.map(|state| state.join("waxseal/policies"));
+    state.ok_or_else(|| {
+        Fault::configuration(
+            "there is no place to remember the policy's serial: neither XDG_STATE_HOME nor HOME is set",
+        )
+        .hint("say the least serial that counts with --policy-serial-at-least N")
+    })
 }
 
 /// How a registry is reached, whoever asks: the flags of the connection, and the credential files of the environment.

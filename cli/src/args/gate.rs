@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args};
 
 use super::documents::DocumentArgs;
 use super::policy::PolicyArgs;
+use super::record::RecordArgs;
 use super::registry::RegistryArgs;
 use super::reports::ReportsArgs;
 use super::{Annotation, FormatArg};
@@ -40,6 +41,8 @@ pub(crate) struct GateArgs {
     pub(crate) documents: DocumentArgs,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
     /// Print the documents with digests, app:1.0@sha256:..., if every image was admitted; the verdicts go to stderr
     #[arg(long)]
     pub(crate) pin: bool,

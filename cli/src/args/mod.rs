@@ -26,6 +26,7 @@ pub(crate) mod payload;
 pub(crate) mod pkcs11_tool;
 pub(crate) mod policy;
 pub(crate) mod public_key;
+pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod save;
@@ -106,6 +107,7 @@ pub(crate) enum Command {
     Inventory(Box<inventory::InventoryArgs>),
     Scan(Box<scan::ScanArgs>),
     Policy(policy::PolicyCommandArgs),
+    Record(record::RecordCommandArgs),
     Download(Box<download::DownloadArgs>),
     Attach(Box<attach::AttachArgs>),
     Clean(Box<clean::CleanArgs>),

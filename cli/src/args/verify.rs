@@ -4,6 +4,7 @@ use clap::{ArgGroup, Args};
 
 use super::judging::{JudgingArgs, JudgingOutput};
 use super::policy::PolicyArgs;
+use super::record::RecordArgs;
 
 /// Verify images: admitted, refused or undecided, with the reason
 ///
@@ -25,6 +26,8 @@ pub(crate) struct VerifyArgs {
     /// With --policy: the namespace that the image is to run in
     #[arg(long, value_name = "NAMESPACE", help_heading = "Policy options")]
     pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
     /// What is printed on stdout (default: text on a terminal, json elsewhere)

@@ -3,14 +3,18 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use waxseal::{Decision, Image, Platforms, Verification};
 use waxseal_core::policy::{RepositoryGlob, RulePlatforms, SignedFor};
+use waxseal_core::record::RecordedImage;
 use waxseal_core::verify::{Outcome, Unseen};
 use waxseal_core::{Format, Platform, Policy, TrustedKey, Verdict, Verifier};
 use waxseal_oci::Location;
 
+use super::record::Recording;
 use crate::args::judging::{JudgingArgs, JudgingOutput};
+use crate::args::policy::PolicyArgs;
+use crate::args::record::RecordArgs;
 use crate::args::{Annotation, FormatArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -34,8 +38,10 @@ pub(super) struct Printing {
 /// The policy file that decides, and where an image is to run.
 #[derive(Clone, Copy)]
 pub(super) struct ByFile<'a> {
-    pub(super) path: &'a Path,
+    pub(super) policy: &'a PolicyArgs,
     pub(super) namespace: Option<&'a str>,
+    /// Where what is decided is recorded.
+    pub(super) record: &'a RecordArgs,
 }
 
 /// What images are judged by.
@@ -91,10 +97,11 @@ pub(super) async fn judge(
     let keys = args.key.iter().chain(others).map(|key| ("a key", key == "-"));
     standard_input(keys.chain([("the registry's password", args.registry.registry_password_stdin)]))?;
     let names: Vec<_> = images.iter().map(|name| local(name, args.local_image)).collect();
-    let policy_file = file.map(|file| file.path.to_owned());
+    let policy_file = file.and_then(|file| file.policy.policy.clone());
     let inputs: Vec<_> =
         key_files(&args.key).into_iter().chain(key_files(others)).chain(policy_file).collect();
-    let written = args.verdict_file.as_deref().into_iter().chain(args.reports.paths());
+    let recorded = file.and_then(|file| file.record.record.as_deref());
+    let written = args.verdict_file.as_deref().into_iter().chain(args.reports.paths()).chain(recorded);
     crate::file::fits(written, inputs.iter().map(PathBuf::as_path))?;
     output::keep_verdicts(args.verdict_file.as_deref())?;
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), &names)?;
@@ -104,6 +111,10 @@ pub(super) async fn judge(
     };
     let reports = ReportFiles::begin(&args.reports.targets)?;
     let mut results = job.results();
+    let recording = match file {
+        Some(file) => Recording::open(file.record, &session, args.allow_example_keys)?,
+        None => None,
+    };
     let form = printing.output.unwrap_or(if output::stdout_is_terminal() && !printing.as_cosign {
         JudgingOutput::Text
     } else {
@@ -113,16 +124,23 @@ pub(super) async fn judge(
         .map(|name| {
             let (session, job) = (&session, &job);
             async move {
+                let mut recorded = RecordedImage::named(&name);
                 let verdict = match session.image(&name).await {
-                    Ok(image) => job.verdict(image).await,
+                    Ok(image) => {
+                        recorded = waxseal::record::image(&name, &image);
+                        recorded.index = args.platform.as_ref().map(|_| *image.digest());
+                        job.verdict(image).await
+                    }
                     Err(fault) => Err(fault),
                 };
-                (name, verdict)
+                recorded.platform.clone_from(&args.platform);
+                recorded.all_platforms = args.all_platforms;
+                (name, recorded, verdict)
             }
         })
         .buffered(args.max_workers.map_or(CONCURRENT_IMAGES, usize::from).max(1));
     let mut exit = Exit::Done;
-    while let Some((name, judged)) = verdicts.next().await {
+    while let Some((name, recorded, judged)) = verdicts.next().await {
         // One image that cannot be looked at does not silence the verdicts over the others.
         let record = match &judged {
             Ok(verdict) => verdict.to_json(),
@@ -133,6 +151,17 @@ pub(super) async fn judge(
             Err(fault) => fault.exit(),
         });
         exit = output::told(exit, output::keep_verdict(&record));
+        if let (Some(recording), Job::File(decision, namespace)) = (&recording, &job) {
+            let mut recorded = recorded;
+            recorded.namespace.clone_from(namespace);
+            exit = output::told(
+                exit,
+                match &judged {
+                    Ok(verdict) => recording.decided(verdict, &decision.policy, recorded),
+                    Err(fault) => recording.unseen(&job.unseen(&name, fault), &decision.policy, recorded),
+                },
+            );
+        }
         exit = output::told(exit, show(&name, &judged, &record, form, printing));
         results.add(&name, judged.as_ref());
     }
@@ -141,7 +170,7 @@ pub(super) async fn judge(
 
 /// The job, from a policy file.
 async fn decision(args: &JudgingArgs, session: &Session, file: ByFile<'_>) -> Result<Job, Fault> {
-    let mut set = session.policy(file.path).await?;
+    let mut set = session.policy(file.policy).await?;
     if args.all_platforms {
         set = set.with_platforms(&RulePlatforms::All);
     }

@@ -27,6 +27,7 @@ mod payload;
 mod pkcs11_tool;
 mod policy;
 mod public_key;
+mod record;
 mod save;
 mod scan;
 mod scan_rules;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Inventory(args) => inventory::run(&args, offline).await,
         Command::Policy(args) => policy::run(&args, offline).await,
         Command::Scan(args) => scan::run(&args, offline).await,
+        Command::Record(args) => record::run(&args, offline).await,
         Command::Download(args) => download::run(&args, offline).await,
         Command::Attach(args) => attach::run(&args, offline).await,
         Command::Clean(args) => clean::run(&args, offline).await,

@@ -12,10 +12,13 @@ use crate::output;
 /// Verifies the signatures of each image; the worst outcome decides the exit code (rule V4).
 pub(crate) async fn run(args: &VerifyArgs, offline: bool, as_cosign: bool) -> Result<Exit, Fault> {
     let namespace = args.namespace.as_deref();
-    if namespace.is_some() && args.policy.policy.is_none() {
+    let path = args.policy.file()?;
+    args.record.fits(path)?;
+    if namespace.is_some() && path.is_none() {
         return Err(Fault::usage("--namespace narrows the rules of a policy file").hint("give --policy FILE"));
     }
-    let file = args.policy.policy.as_deref().map(|path| ByFile { path, namespace });
+    let (policy, record) = (&args.policy, &args.record);
+    let file = path.is_some().then_some(ByFile { policy, namespace, record });
     judge_signatures(&args.images, &args.judging, file, args.output, offline, as_cosign).await
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod inventory;
 pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod qr;
+pub(crate) mod record;
 pub(crate) mod request;
 pub(crate) mod results;
 pub(crate) mod scan;
@@ -32,6 +33,8 @@ use crate::file::Growing;
 static REDIRECTED: OnceLock<Kept> = OnceLock::new();
 /// The file that verdicts are written to, whatever is printed (`--verdict-file`).
 static VERDICTS: OnceLock<Kept> = OnceLock::new();
+/// The file that decision records are written to (`--record`).
+static RECORDS: OnceLock<Kept> = OnceLock::new();
 
 /// A file that stands in its place when the command has ended, however it ended: what an earlier run left there must
 /// not be taken for the outcome of this one.
@@ -49,6 +52,11 @@ pub(crate) fn redirect(path: Option<&Path>) -> Result<(), Fault> {
 /// From now on verdicts go to this file too, which stands in its place after [`close`].
 pub(crate) fn keep_verdicts(path: Option<&Path>) -> Result<(), Fault> {
     keep_in(&VERDICTS, path)
+}
+
+/// From now on decision records go to this file, which stands in its place after [`close`].
+pub(crate) fn keep_records(path: Option<&Path>) -> Result<(), Fault> {
+    keep_in(&RECORDS, path)
 }
 
 fn keep_in(place: &OnceLock<Kept>, path: Option<&Path>) -> Result<(), Fault> {
@@ -73,7 +81,7 @@ pub(crate) fn forgo() {
 
 /// Puts the files of data in their places.
 pub(crate) fn close() -> Result<(), Fault> {
-    let finished = [&REDIRECTED, &VERDICTS].map(|place| {
+    let finished = [&REDIRECTED, &VERDICTS, &RECORDS].map(|place| {
         // Whoever still writes at the end of the time (`--timeout`) writes into a pipe, which has no place to be put.
         let file = place.get().and_then(|kept| kept.file.try_lock().ok()?.take());
         file.map_or(Ok(()), Growing::finish)
@@ -145,6 +153,14 @@ impl Kept {
 /// Writes a verdict to the file for verdicts, if there is one.
 pub(crate) fn keep_verdict(record: &str) -> Result<(), Fault> {
     VERDICTS.get().map_or(Ok(()), |kept| {
+        delivered(|| kept.write(format!("{record}\n").as_bytes()))
+            .map_err(|error| Fault::file(&kept.path, "written", &error))
+    })
+}
+
+/// Writes a decision record to the file for records, if there is one.
+pub(crate) fn keep_record(record: &str) -> Result<(), Fault> {
+    RECORDS.get().map_or(Ok(()), |kept| {
         delivered(|| kept.write(format!("{record}\n").as_bytes()))
             .map_err(|error| Fault::file(&kept.path, "written", &error))
     })

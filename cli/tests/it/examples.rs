@@ -59,6 +59,8 @@ const VERBS: &[Verb] = &[
     Verb { name: "pack diff", prepare: pack },
     Verb { name: "pack verify", prepare: unpack },
     Verb { name: "unpack", prepare: unpack },
+    Verb { name: "policy sign", prepare: signed_policy },
+    Verb { name: "record verify", prepare: signed_policy },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -392,6 +394,26 @@ fn scan_attest(room: &Room) -> Setting {
             ("registry.example.com", registry.host()),
             ("sha256:...", image.digest().to_string()),
         ],
+        _guests: vec![Box::new(registry)],
+    }
+}
+
+/// A signed image, a policy for it, and keys of somebody who signs policies and records.
+fn signed_policy(room: &Room) -> Setting {
+    policy(room);
+    let registry = Registry::start();
+    small("app").push_to(&registry, "app", "1.0");
+    let name = registry.image("app", "1.0");
+    room.sign("p256", &name, &[]);
+    let text = room.text("policy.yaml").replace("registry.example.com", &registry.host());
+    room.write("policy.yaml", text.replace("keys:", "serial: 7\nkeys:"));
+    for name in ["team", "gate"] {
+        room.write(&format!("{name}.key"), fixtures::plain_private_key_pem("p384"));
+        room.write(&format!("{name}.pub"), fixtures::public_key_pem("p384"));
+    }
+    Setting {
+        variables: vec![("IMAGE", name)],
+        replacements: vec![("registry.example.com", registry.host())],
         _guests: vec![Box::new(registry)],
     }
 }

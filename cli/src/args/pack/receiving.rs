@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::args::policy::PolicySignatureArgs;
+
 /// By what images are judged.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ImagePolicyArgs {
@@ -13,6 +15,8 @@ pub(crate) struct ImagePolicyArgs {
     /// Public key that images must be signed with, where there is no policy file (repeatable: any one counts)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) image_key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) signature: PolicySignatureArgs,
 }
 
 impl ImagePolicyArgs {

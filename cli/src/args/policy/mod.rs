@@ -3,10 +3,13 @@
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod schema;
+pub(crate) mod sign;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+
+use crate::fault::Fault;
 
 /// The policy file of a command that decides.
 #[derive(Clone, Debug, Default, Args)]
@@ -14,6 +17,44 @@ pub(crate) struct PolicyArgs {
     /// Policy file: keys, and rules for images by their names, in YAML or JSON (`waxseal policy --help`)
     #[arg(long, value_name = "FILE", env = "WAXSEAL_POLICY", help_heading = "Policy options")]
     pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) signature: PolicySignatureArgs,
+}
+
+/// Whose policy counts, wherever a policy file decides (rule Y7).
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PolicySignatureArgs {
+    /// Public key that must have signed the policy: a file, env://VAR or https://... (repeatable: any one counts); an older
+    /// serial than the last one seen is refused
+    #[arg(id = "policy_key", long = "policy-key", value_name = "KEY", help_heading = "Policy options")]
+    pub(crate) keys: Vec<String>,
+    /// Signature of the policy (default: the policy's name with .sig.json behind it)
+    #[arg(id = "policy_signature", long = "policy-signature", value_name = "FILE", requires = "policy_key")]
+    #[arg(help_heading = "Policy options")]
+    pub(crate) path: Option<PathBuf>,
+    /// Least serial that the policy may have, in place of the last one seen: nothing is remembered
+    #[arg(id = "policy_serial_at_least", long = "policy-serial-at-least", value_name = "N")]
+    #[arg(requires = "policy_key", help_heading = "Policy options")]
+    pub(crate) serial_at_least: Option<u64>,
+}
+
+impl PolicyArgs {
+    /// The policy file, if one decides. What is asked of one is not asked of flags.
+    pub(crate) fn file(&self) -> Result<Option<&Path>, Fault> {
+        self.signature.fits(self.policy.as_deref())?;
+        Ok(self.policy.as_deref())
+    }
+}
+
+impl PolicySignatureArgs {
+    /// A key for a policy where none decides is a mistake, and never passed over.
+    pub(crate) fn fits(&self, policy: Option<&Path>) -> Result<(), Fault> {
+        if policy.is_none() && !self.keys.is_empty() {
+            return Err(Fault::usage("--policy-key is for a policy file, and none decides")
+                .hint("give --policy FILE"));
+        }
+        Ok(())
+    }
 }
 
 /// Policy files: checked, explained, and made from what an image has today
@@ -34,6 +75,7 @@ pub(crate) enum PolicyWhat {
     Check(check::PolicyCheckArgs),
     Explain(Box<explain::PolicyExplainArgs>),
     Schema(schema::PolicySchemaArgs),
+    Sign(Box<sign::PolicySignArgs>),
 }
 
 /// What the commands about policies print on stdout.

@@ -5,13 +5,16 @@ mod pin;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use waxseal::gate::{GatedImage, Judged};
 use waxseal::mention::{Mention, Place, Source};
 use waxseal::{Decision, Gate, GateResult};
 use waxseal_core::policy::{PolicySet, RulePlatforms};
+use waxseal_core::record::RecordedImage;
 use waxseal_core::{Format, Policy, SignatureRequirement};
 
 use super::documents::Documents;
 use super::judging;
+use super::record::Recording;
 use crate::args::FormatArg;
 use crate::args::gate::{GateArgs, GateOutput};
 use crate::exit::Exit;
@@ -53,12 +56,16 @@ pub(crate) async fn run(args: &GateArgs, offline: bool) -> Result<Exit, Fault> {
     let names = mentions.iter().map(|mention| mention.image.to_string());
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), names)?;
     let gate = job(args, &session).await?;
+    let recording = Recording::open(&args.record, &session, args.allow_example_keys)?;
     let bar = progress::Count::new("verifying");
     let result = gate.judge(&session.client, mentions, documents.notes.clone(), &bar).await;
     bar.clear();
     let mut exit = outcome(&result);
     for image in &result.images {
         exit = output::told(exit, output::keep_verdict(&image.verdict_json()));
+        if let Some(recording) = &recording {
+            exit = output::told(exit, record(recording, &gate.decision.policy, args, image));
+        }
     }
     exit = output::told(exit, show(&result, args));
     exit = output::told(exit, reports.finish(&Results::of_gate(&result)));
@@ -78,7 +85,9 @@ fn prepare(args: &GateArgs) -> Result<(), Fault> {
     let files = || files.clone().map(PathBuf::as_path);
     let keys = key_files(&args.key);
     let keys = || keys.iter().map(PathBuf::as_path).chain(args.policy.policy.as_deref());
-    let written = || args.verdict_file.as_deref().into_iter().chain(args.reports.paths());
+    args.record.fits(args.policy.file()?)?;
+    let recorded = || args.record.record.as_deref();
+    let written = || args.verdict_file.as_deref().into_iter().chain(args.reports.paths()).chain(recorded());
     if args.in_place {
         if files().any(|path| path == Path::new("-")) {
             return Err(Fault::usage(
@@ -113,9 +122,31 @@ fn nothing(args: &GateArgs) -> Fault {
     Fault::usage(message).hint("if there may be none, give --allow-empty")
 }
 
+/// Records what was decided over an image.
+fn record(
+    recording: &Recording,
+    policy: &PolicySet,
+    args: &GateArgs,
+    image: &GatedImage,
+) -> Result<(), Fault> {
+    let mut recorded = RecordedImage::named(&image.name);
+    if let Some(pinned) = &image.resolved {
+        recorded.repository = pinned.repository().map(ToString::to_string);
+        recorded.index = args.platform.as_ref().map(|_| *pinned.digest());
+    }
+    recorded.namespace.clone_from(&image.namespace);
+    recorded.platform.clone_from(&args.platform);
+    recorded.all_platforms = args.all_platforms;
+    match &image.judged {
+        Judged::Decided(verdict) => recording.decided(verdict, policy, recorded),
+        Judged::Unseen { unseen, .. } => recording.unseen(unseen, policy, recorded),
+        _ => Ok(()),
+    }
+}
+
 async fn job(args: &GateArgs, session: &Session) -> Result<Gate, Fault> {
-    let mut set = match &args.policy.policy {
-        Some(path) => session.policy(path).await?,
+    let mut set = match args.policy.file()? {
+        Some(_) => session.policy(&args.policy).await?,
         None => PolicySet::everywhere(flags(args, session).await?),
     };
     if args.all_platforms {

@@ -23,9 +23,11 @@ pub(super) async fn decision(
     session: &Session,
     verifier: &Verifier,
 ) -> Result<Option<(Decision, Option<Vec<u8>>)>, Fault> {
-    let (set, text) = match args.file() {
+    let file = args.file();
+    args.signature.fits(file.as_deref())?;
+    let (set, text) = match file {
         Some(path) => {
-            let loaded = waxseal::policy::load(&path, session.places()).await?;
+            let loaded = session.signed_policy(&path, &args.signature).await?;
             (loaded.set, Some(loaded.text))
         }
         None if args.image_key.is_empty() => return Ok(None),

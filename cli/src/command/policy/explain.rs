@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &PolicyExplainArgs, offline: bool) -> Result<Exit,
         .parse()
         .map_err(|error| Fault::usage(format!("{typed}: {error}")).hint("name it as registry/repository"))?;
     let session = Session::without_registry(offline)?;
-    let set = session.policy(&args.file).await?;
+    let set = session.loaded_policy(&args.file).await?.set;
     let now = jiff::Timestamp::now();
     let explanation = policy::Explanation::new(&set, &image, args.namespace.as_deref(), now);
     match args.output {

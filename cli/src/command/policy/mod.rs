@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod schema;
+mod sign;
 
 use crate::args::policy::{PolicyCommandArgs, PolicyWhat};
 use crate::exit::Exit;
@@ -14,5 +15,6 @@ pub(crate) async fn run(args: &PolicyCommandArgs, offline: bool) -> Result<Exit,
         PolicyWhat::Check(args) => check::run(args, offline).await,
         PolicyWhat::Explain(args) => explain::run(args, offline).await,
         PolicyWhat::Schema(_) => schema::run(),
+        PolicyWhat::Sign(args) => sign::run(args, offline).await,
     }
 }

@@ -90,7 +90,9 @@ impl Gate {
                 None => self.unseen(&wanted.image, Arc::new(not_judged())),
             };
             let Wanted { image, namespace, places } = wanted;
-            GatedImage { name: image.to_string(), location: image, namespace, places, judged }
+            let pinned = resolved.get(&image).and_then(|found| Some(found.as_ref().ok()?.pinned().clone()));
+            let name = image.to_string();
+            GatedImage { name, location: image, resolved: pinned, namespace, places, judged }
         });
         let policy = &self.decision.policy;
         GateResult {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use waxseal_core::verify::{Basis, Finding, Outcome, RequirementReport, Unseen};
-use waxseal_core::{Digest, Verdict};
+use waxseal_core::{Digest, PinnedRef, Verdict};
 use waxseal_oci::Location;
 
 use crate::error::Error;
@@ -40,6 +40,8 @@ pub struct GatedImage {
     pub name: String,
     /// The same, as what was resolved.
     pub location: Location,
+    /// What the name resolves to, an index as it is; none where it could not be looked at.
+    pub resolved: Option<PinnedRef>,
     /// The namespace that it was judged for, where rules ask for namespaces.
     pub namespace: Option<String>,
     /// Everywhere it is named, in the order of the texts; never empty.
