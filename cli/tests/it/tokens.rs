@@ -219,3 +219,32 @@ fn tokens_and_keys_are_listed_without_a_pin_in_sight() {
     room.run(&["pkcs11-tool", "list-tokens", "--module-path", "softhsm2.so"]).ends(2).says("absolute");
     room.run(&["pkcs11-tool", "list-keys-uris", "--pin", PIN]).ends(2).says("seen by other processes");
 }
+
+/// A policy names a key in a token, and the environment the module: whoever may edit a policy chooses no code.
+#[test]
+fn a_policy_names_a_key_and_no_code() {
+    let Some((room, hsm)) = room(&["p384"]) else { return };
+    let module = hsm.module().display().to_string();
+    let room = room.variable("WAXSEAL_PKCS11_MODULE_PATH", &module);
+    let registry = Registry::start();
+    let image = pushed(&registry, "app");
+    let by_digest = format!("{}/app@{}", registry.host(), image.digest());
+    let verify = |key: &str| {
+        let host = registry.host();
+        let policy = format!(
+            "apiVersion: waxseal/v1\nkind: Policy\nname: p\nkeys:\n  release: \"{key}\"\nrules:\n  - images: [\"{host}/**\"]\n    \
+             require:\n      - signature: {{ by: [release] }}\n"
+        );
+        room.write("policy.yaml", policy);
+        room.run(&["verify", "--policy", "policy.yaml", &by_digest])
+    };
+    let key = "pkcs11:token=release;object=p384";
+    verify(key).ends(1);
+    room.run(&["sign", "--key", &format!("{key}?pin-source=pin.txt"), &by_digest]).ends(0);
+    verify(key).ends(0);
+    for query in
+        [format!("module-path={module}"), "module-name=softhsm2".to_owned(), "pin-source=pin.txt".to_owned()]
+    {
+        verify(&format!("{key}?{query}")).ends(4).says("neither a module nor a PIN");
+    }
+}

@@ -67,6 +67,7 @@ impl<'a> Access<'a> {
         Self { environment, ask }
     }
 
+    #[cfg(all(feature = "pkcs11", not(target_env = "musl")))]
     fn variable(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| (self.environment)(name).filter(|value| !value.is_empty()))
     }

@@ -20,10 +20,7 @@ impl Pin {
         Self(Zeroizing::new(text.into()))
     }
 
-    #[cfg_attr(
-        not(all(feature = "pkcs11", not(target_env = "musl"))),
-        allow(dead_code, reason = "without modules no PIN is used")
-    )]
+    #[cfg(all(feature = "pkcs11", not(target_env = "musl")))]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -17,6 +17,7 @@ use crate::pin::{Pin, PinSource};
 
 mod shown;
 
+#[cfg(all(feature = "pkcs11", not(target_env = "musl")))]
 pub(crate) use shown::percent;
 
 const SCHEME: &str = "pkcs11:";

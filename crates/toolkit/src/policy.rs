@@ -93,6 +93,14 @@ pub fn place(reference: &KeyReference, folder: &Path) -> Result<Option<KeyName>,
         KeySource::File(path) => beside(PathBuf::from(path)),
         KeySource::Named(name) => match name.parse()? {
             KeyName::File(path) => beside(path),
+            // Whoever may change what has to be signed may not thereby choose code that runs here.
+            KeyName::Pkcs11(uri) if *uri != uri.without_query() => {
+                return Err(Error::new(
+                    ErrorKind::Policy,
+                    "a policy names a key in a token and neither a module nor a PIN: leave out what stands behind the ?, \
+                     and name the module in WAXSEAL_PKCS11_MODULE_PATH",
+                ));
+            }
             name => Some(name),
         },
         _ => None,
