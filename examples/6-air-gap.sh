@@ -63,5 +63,5 @@ apiVersion: v1
 metadata: { name: app }
 spec: { containers: [{ name: app, image: "$SITE/${IMAGE#*/}" }] }
 YAML
-waxseal gate --key "$PUBLIC_KEY" -a stage=release --pin -f deployment.yaml --output-file pinned.yaml
+waxseal gate --policy policy.yaml --pin -f deployment.yaml --output-file pinned.yaml
 grep -F "$SITE/${IMAGE#*/}@$DIGEST" pinned.yaml
