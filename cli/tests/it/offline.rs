@@ -41,7 +41,9 @@ const LOCAL: &[&str] = &[
     "policy check policy.yaml",
     "policy explain policy.yaml r.example.com/app",
     "policy schema",
-    "verify --policy policy.yaml --identity r.example.com/app oci:app:1.0",
+    "policy sign policy.yaml --key app.key",
+    "verify --policy policy.yaml --identity r.example.com/app --record record.json oci:app:1.0",
+    "record verify record.json --image oci:app --policy policy.yaml",
     "pack --image-key app.pub --key app.key --out app.wax.tar --identity r.example.com/app oci:app:1.0",
     "pack verify --key app.pub --image-key app.pub app.wax.tar",
     "unpack --key app.pub --image-key app.pub --to oci:incoming app.wax.tar",
@@ -106,6 +108,7 @@ const POLICY: &str = r#"
 apiVersion: waxseal/v1
 kind: Policy
 name: offline
+serial: 1
 keys: { app: { file: app.pub } }
 rules:
   - images: ["r.example.com/**"]
