@@ -8,7 +8,7 @@ use waxseal_core::Digest;
 use waxseal_testkit::rng::Seeded;
 use waxseal_testkit::{Behaviour, BuiltImage, ImageBuilder, IndexBuilder, Match, Registry, fixtures};
 
-use crate::room::{Room, Run};
+use crate::room::{Room, Run, small};
 
 /// A registry with a signed index of two platforms, and the keys of who releases, who packs, and a site.
 fn prepared() -> (Room, Registry) {
@@ -447,13 +447,82 @@ fn several_images_of_one_tag_travel_together() {
     room.run(&unpack).ends(2).says("would both become");
 }
 
+/// Writes a policy for the images of a registry's `prod`, with a rule of this mode and with what else stands in it.
+fn policy(room: &Room, name: &str, images: &str, mode: &str, more: &str) {
+    let text = format!(
+        "apiVersion: waxseal/v1\nkind: Policy\nname: {name}\nkeys:\n  \
+         release: {{ file: release.pub, validUntil: 2029-06-01T00:00:00Z }}\nrules:\n  - images: [\"{images}\"]\n    \
+         mode: {mode}\n    require:\n      - signature: {{ by: [release] }}\n{more}"
+    );
+    room.write(&format!("{name}.yaml"), text);
+}
+
+#[test]
+fn a_policy_goes_by_the_name_that_the_image_had() {
+    let (room, registry) = prepared();
+    let image = registry.image("prod/app", "1.0");
+    policy(&room, "production", &format!("{}/prod/**", registry.host()), "enforce", "");
+    policy(&room, "elsewhere", "registry.example.com/**", "enforce", "");
+    let pack = ["pack", "--key", "pack.key", "--out", "app.wax.tar", &image, "--policy"];
+    room.run(&[&pack[..], &["elsewhere.yaml"]].concat()).ends(1).prints_nothing();
+    room.ok(&[&pack[..], &["production.yaml"]].concat());
+    let held = room.end(&mut room.shell("tar -xOf app.wax.tar waxseal/policy.yaml")).ends(0);
+    assert_eq!(held.data(), room.text("production.yaml"));
+    let site = Registry::start();
+    let to = format!("{}/mirror", site.host());
+    let unpack = ["unpack", "--key", "pack.pub", "--to", &to, "app.wax.tar", "--policy"];
+    room.run(&[&unpack[..], &["elsewhere.yaml"]].concat()).ends(1).says("[pack-image-refused]");
+    assert!(site.requests().is_empty());
+    room.run(&[&unpack[..], &["production.yaml"]].concat()).ends(0);
+    // Keys that were typed count, and not the file of the environment; both at once are a mistake.
+    let mut typed = room.waxseal();
+    typed.env("WAXSEAL_POLICY", "elsewhere.yaml");
+    room.end(typed.args(["pack", "verify", "--image-key", "release.pub", "app.wax.tar"])).ends(0);
+    let both = ["pack", "verify", "--image-key", "release.pub", "--policy", "production.yaml", "app.wax.tar"];
+    room.run(&both).ends(2).says("--image-key");
+}
+
+#[test]
+fn what_is_let_through_without_proof_is_neither_packed_nor_unpacked() {
+    let (room, registry) = prepared();
+    let host = registry.host();
+    let unsigned = small("prod/unsigned");
+    unsigned.push_to(&registry, "prod/unsigned", "1.0");
+    let image = registry.image("prod/unsigned", "1.0");
+    let exempt = format!(
+        "exempt:\n  - {{ images: [\"{host}/prod/unsigned\"], digest: \"{}\", reason: old, expires: 2029-01-01 }}\n",
+        unsigned.digest()
+    );
+    policy(&room, "exempt", &format!("{host}/**"), "enforce", &exempt);
+    policy(&room, "warn", &format!("{host}/**"), "warn", "");
+    policy(&room, "unmatched", "registry.example.com/**", "enforce", "unmatched: admit\n");
+    // A sender who is less strict makes a pack of it all the same, under another key.
+    room.ok(&["sign", "--key", "site.key", &image]);
+    let lax = ["pack", "--image-key", "site.pub", "--key", "pack.key", "--out", "lax.tar", &image];
+    room.ok(&lax);
+    for name in ["exempt.yaml", "warn.yaml", "unmatched.yaml"] {
+        room.run(&["verify", "--policy", name, &image]).ends(0);
+        let pack = ["pack", "--policy", name, "--out", "app.wax.tar", &image];
+        room.run(&pack).ends(1).prints_nothing().says("only what is verified is packed");
+        let unpack = ["unpack", "--key", "pack.pub", "--policy", name, "--to", "oci:site", "lax.tar"];
+        room.run(&unpack).ends(1).prints_nothing().says("[pack-image-refused]");
+        assert!(!room.path("site").exists() && !room.path("app.wax.tar").exists());
+    }
+}
+
 #[test]
 fn what_will_be_too_late_is_said_before() {
     let (room, registry) = prepared();
     let image = registry.image("prod/app", "1.0");
-    let run = room.run(&[&PACK[..], &["--arrives-by", "2030-01-01", &image]].concat()).ends(0);
+    policy(&room, "production", &format!("{}/**", registry.host()), "enforce", "");
+    let pack =
+        ["pack", "--policy", "production.yaml", "--out", "app.wax.tar", "-o", "json", &image, "--arrives-by"];
+    let run = room.run(&[&pack[..], &["2029-05-31"]].concat()).ends(0);
     assert!(!run.stderr.contains("warning"), "{run}");
-    room.run(&[&PACK[..], &["--arrives-by", "tomorrow", &image]].concat()).ends(2);
+    let run = room.run(&[&pack[..], &["2029-06-02"]].concat()).ends(0);
+    let run = run.says_each(&["warning", "when it arrives", "key-expired"]);
+    assert_eq!(run.json()["notAdmittedOnArrival"][0]["verdict"]["verdict"], "refuse");
+    room.run(&[&pack[..], &["tomorrow"]].concat()).ends(2);
 }
 
 /// The members of a tar, with their headers.

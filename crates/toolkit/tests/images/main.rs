@@ -9,6 +9,7 @@
 )]
 
 mod copy;
+mod packs;
 mod saving;
 mod tree;
 
