@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 
 /// Signs with the key in a token: opens it, logs in and keeps the session. `ask` asks a person for the PIN of the token of
 /// that name, where neither the name of the key nor the environment has it; nothing where there is nobody to ask. A PIN is
-/// tried once. For `algorithm` and `allow_example_keys` see [`signer`].
+/// tried once. For `algorithm` and `allow_example_keys` see [`signer`](super::signer()).
 pub fn token_signer(
     uri: &Pkcs11Uri,
     places: KeyPlaces<'_>,

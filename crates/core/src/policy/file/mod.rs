@@ -1,7 +1,7 @@
 //! Policy files: the text of a policy, YAML or JSON, strictly read.
 //!
 //! This module reads bytes and never files: it says which keys are named, whoever calls loads them (rule Y3), and
-//! [`PolicyFile::resolve`] makes a [`PolicySet`](super::PolicySet) of both. What is not understood is an error with its place
+//! [`PolicyFile::resolve`] makes a [`PolicySet`] of both. What is not understood is an error with its place
 //! and never passed over; everything that is wrong is told at once. The fields stand in one table (`schema`), from which the
 //! published JSON schema is made too.
 //!
