@@ -224,6 +224,19 @@ impl Store {
         }
     }
 
+    /// Whether a registry has the manifest, by its own word. A layout and an archive say no: there it costs nothing to write
+    /// it again.
+    pub async fn has_manifest(&self, digest: &Digest) -> Result<bool, Error> {
+        match self {
+            Self::Registry(registry) => match registry.head_manifest(&Which::Digest(*digest)).await {
+                Look::Found(_) => Ok(true),
+                Look::Absent | Look::Unsupported => Ok(false),
+                Look::Unreadable(error) => Err(error),
+            },
+            Self::Layout(_) | Self::Archive(_) => Ok(false),
+        }
+    }
+
     /// Writes the manifest of an image, under a tag if one is given. A layout or an archive lists it as an image.
     pub async fn put_image(&self, manifest: &Fetched, tag: Option<&Tag>) -> Result<(), Error> {
         match self {

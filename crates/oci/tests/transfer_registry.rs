@@ -8,7 +8,7 @@ use std::time::Duration;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Digest, Repository};
 use waxseal_oci::registry::Retries;
-use waxseal_oci::transfer::{self, Options};
+use waxseal_oci::transfer::{self, Attachments, Delivered, Options};
 use waxseal_oci::{Attached, Client, ClientOptions, ErrorKind, Layout, Location, Store, Which};
 use waxseal_testkit::layout::Layout as Files;
 use waxseal_testkit::{Behaviour, BuiltImage, ImageBuilder, IndexBuilder, Match, Registry, fixtures};
@@ -231,4 +231,77 @@ async fn a_name_is_resolved_to_a_digest_once() {
     assert_eq!(store.resolve(&other, None).await.unwrap_err().kind(), ErrorKind::InvalidName);
     let missing: Location = registry.image("app", "missing").parse().unwrap();
     assert_eq!(store.resolve(&missing, None).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_copy_made_again_writes_nothing_where_it_looks_first() {
+    for with_api in [true, false] {
+        let source = Registry::start();
+        let target = if with_api { Registry::start() } else { Registry::start().without_referrers_api() };
+        push(&source, "prod/app");
+        let client = client();
+        let (from, to) = (store(&client, &source, "prod/app"), store(&client, &target, "site/app"));
+        let mut options = Options::default();
+        options.look_first = true;
+        let first = transfer::copy(&from, &tag("1.0").into(), &to, None, &options).await.unwrap();
+        assert!(first.written >= first.manifests, "{first:?}");
+        target.clear_requests();
+        let again = transfer::copy(&from, &tag("1.0").into(), &to, None, &options).await.unwrap();
+        assert_eq!((again.written, again.manifests), (0, first.manifests), "{with_api}");
+        assert_eq!(target.count("PUT", "") + target.count("POST", ""), 0, "{:?}", target.lines());
+    }
+}
+
+#[tokio::test]
+async fn chosen_referrers_go_along_and_no_others() {
+    let (source, target) = (Registry::start(), Registry::start());
+    let (index, attached) = push(&source, "prod/app");
+    let client = client();
+    let (from, to) = (store(&client, &source, "prod/app"), store(&client, &target, "site/app"));
+    let mut options = Options::default();
+    let chosen = [(index.digest(), vec![attached[0].descriptor()])].into();
+    options.attachments = Attachments::Referrers(std::sync::Arc::new(chosen));
+    let copied = transfer::copy(&from, &tag("1.0").into(), &to, None, &options).await.unwrap();
+    assert_eq!(copied.attached, 1);
+    assert_eq!(referrers(&to, &index.digest()).await, BTreeSet::from([attached[0].digest()]));
+    assert_eq!(referrers(&to, &index.children[0].0.digest).await, BTreeSet::new());
+    assert!(target.tags("site/app").is_empty());
+}
+
+/// Images that share a layer, copied at once into repositories of their own: its bytes are sent once.
+#[tokio::test]
+async fn a_shared_blob_is_sent_once_to_a_registry() {
+    let (source, target) = (Registry::start(), Registry::start());
+    let shared = "shared".repeat(10_000);
+    let names: Vec<String> = (0..6).map(|n| format!("app{n}")).collect();
+    let mut unique = BTreeSet::new();
+    for name in &names {
+        let image = ImageBuilder::new().layer(shared.clone()).layer(name.clone()).build();
+        image.push_to(&source, name, "1.0");
+        unique.extend(image.blobs.iter().map(|(blob, _)| (blob.digest, blob.size)));
+    }
+    let client = client();
+    let mut options = Options::default();
+    options.delivered = Some(Delivered::default());
+    let copies = names.iter().map(|name| {
+        let (client, options, source, target) = (&client, &options, &source, &target);
+        async move {
+            let (from, to) = (store(client, source, name), store(client, target, &format!("site/{name}")));
+            transfer::copy(&from, &tag("1.0").into(), &to, Some(&tag("1.0")), options).await.unwrap()
+        }
+    });
+    let copied = futures_util::future::join_all(copies).await;
+    let sent: u64 = copied.iter().map(|one| one.bytes).sum();
+    assert_eq!(sent, unique.iter().map(|(_, size)| size).sum::<u64>());
+    assert_eq!(copied.iter().map(|one| one.blobs).sum::<usize>(), unique.len());
+    assert!(copied.iter().map(|one| one.mounted).sum::<usize>() >= names.len() - 1);
+    for name in &names {
+        assert_eq!(target.tags(&format!("site/{name}")), ["1.0"]);
+    }
+    // The same copies again send nothing, and ask for nothing that is known.
+    target.clear_requests();
+    let (from, to) = (store(&client, &source, &names[0]), store(&client, &target, "site/app0"));
+    let again = transfer::copy(&from, &tag("1.0").into(), &to, Some(&tag("1.0")), &options).await.unwrap();
+    assert_eq!((again.blobs, again.bytes), (0, 0));
+    assert_eq!(target.count("HEAD", "/blobs/"), 0, "{:?}", target.lines());
 }

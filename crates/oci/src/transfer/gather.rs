@@ -5,7 +5,7 @@ use waxseal_core::reference::Tag;
 
 use super::plan::{self, Plan};
 use super::write::{Steps, steps};
-use super::{Attachments, Ends, Options, Platforms, Rejected, of_platform};
+use super::{Ends, Options, Platforms, Rejected, of_platform};
 use crate::error::Error;
 use crate::object::{Fetched, Which};
 use crate::store::Store;
@@ -29,8 +29,7 @@ pub async fn gather(from: &Store, which: &Which, options: &Options) -> Result<Ga
     };
     let evidence_from = options.evidence_from.as_ref().unwrap_or(from);
     let ends = Ends { from, to: from, evidence_from, evidence_to: from };
-    let attachments = options.attachments == Attachments::All;
-    let plan = plan::read(&ends, root.clone(), attachments, options.concurrency).await?;
+    let plan = plan::read(&ends, root.clone(), &options.attachments, options.concurrency).await?;
     let steps = steps(&plan, &root.descriptor.digest);
     Ok(Gathered { root, plan, steps, from: from.clone(), evidence_from: evidence_from.clone() })
 }

@@ -4,16 +4,19 @@
 //! dropped in silence: what cannot be read ends the copy, what is no manifest is reported. A copy that broke off
 //! goes on where it was when it is started again, because what is there already is not sent twice.
 
+mod delivered;
 mod gather;
 mod plan;
 mod progress;
 mod write;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Platform};
+use waxseal_core::{Descriptor, Digest, Platform};
 
+pub use self::delivered::Delivered;
 pub use self::gather::{Gathered, gather};
 use self::progress::Listener;
 pub use self::progress::{Progress, Silent};
@@ -38,7 +41,7 @@ pub enum Platforms {
 }
 
 /// Whether what is attached is copied too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Attachments {
     /// Everything, of every image copied, and what is attached to that in turn.
@@ -46,6 +49,9 @@ pub enum Attachments {
     All,
     /// Nothing.
     None,
+    /// These referrers, by the image that they refer to, and nothing that is attached by tag. Nothing is looked for: whoever
+    /// chose has read the listings.
+    Referrers(Arc<HashMap<Digest, Vec<Descriptor>>>),
 }
 
 /// What to do where a tag of the destination has other things attached than the source.
@@ -75,6 +81,10 @@ pub struct Options {
     pub evidence_to: Option<Store>,
     /// Blobs and manifests that are moved at once; 0 counts as 1.
     pub concurrency: usize,
+    /// Whether a registry is asked for each manifest before it is written, so that a copy that is made again writes nothing.
+    pub look_first: bool,
+    /// What other copies have brought to registries, and this one may take over from there.
+    pub delivered: Option<Delivered>,
     progress: Listener,
 }
 
@@ -87,6 +97,8 @@ impl Default for Options {
             evidence_from: None,
             evidence_to: None,
             concurrency: CONCURRENCY,
+            look_first: false,
+            delivered: None,
             progress: Listener(Arc::new(Silent)),
         }
     }
@@ -111,12 +123,16 @@ impl Options {
 pub struct Copied {
     /// The image at the destination: the one asked for, or the one of its platform.
     pub root: Descriptor,
-    /// Manifests written, those of attached objects included.
+    /// Manifests, those of attached objects included: written, or found at the destination.
     pub manifests: usize,
+    /// Manifests among them that were written.
+    pub written: usize,
     /// Blobs sent.
     pub blobs: usize,
     /// Blobs that were at the destination already or were mounted there.
     pub blobs_there: usize,
+    /// Blobs among them that the registry took over from another of its repositories.
+    pub mounted: usize,
     /// Bytes of the blobs sent.
     pub bytes: u64,
     /// Attached objects, by tag and as referrers.
@@ -157,8 +173,7 @@ pub async fn copy(
         evidence_from: options.evidence_from.as_ref().unwrap_or(from),
         evidence_to: options.evidence_to.as_ref().unwrap_or(to),
     };
-    let attachments = options.attachments == Attachments::All;
-    let plan = plan::read(&ends, root.clone(), attachments, options.concurrency).await?;
+    let plan = plan::read(&ends, root.clone(), &options.attachments, options.concurrency).await?;
     write::write(&ends, &root, plan, tag, options).await
 }
 

@@ -13,7 +13,7 @@ use waxseal_core::manifest::Manifest;
 use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest, media_type};
 
-use super::{Ends, Rejected};
+use super::{Attachments, Ends, Rejected};
 use crate::attached::Attached;
 use crate::blob::size_mismatch;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +33,7 @@ pub(super) struct Plan {
     bytes: u64,
     /// Whether attached objects stand in stores of their own.
     apart: bool,
+    attachments: Attachments,
 }
 
 /// A configuration or a layer.
@@ -98,15 +99,16 @@ impl Place {
     }
 }
 
-/// Reads everything below and, if `attachments`, beside `root`.
+/// Reads everything below and, as `attachments` says, beside `root`.
 pub(super) async fn read(
     ends: &Ends<'_>,
     root: Fetched,
-    attachments: bool,
+    attachments: &Attachments,
     concurrency: usize,
 ) -> Result<Plan, Error> {
     let (from, evidence) = (ends.from, ends.evidence_from);
-    let mut plan = Plan { apart: ends.apart(), ..Plan::default() };
+    let mut plan = Plan { apart: ends.apart(), attachments: attachments.clone(), ..Plan::default() };
+    let attachments = *attachments == Attachments::All;
     let mut queue = VecDeque::new();
     plan.add(root, 0, IMAGE, attachments, &mut queue)?;
     let mut running = FuturesUnordered::new();
@@ -235,7 +237,8 @@ impl Plan {
             self.rejected.push(Rejected { descriptor, why });
             return Ok(false);
         }
-        self.add(fetched, 0, place, true, queue)?;
+        let attachments = self.attachments == Attachments::All;
+        self.add(fetched, 0, place, attachments, queue)?;
         Ok(true)
     }
 
@@ -291,6 +294,14 @@ impl Plan {
             }
             if place.referrers {
                 queue.push_back(Want::Referrers { subject: digest, place });
+            }
+        }
+        if let Attachments::Referrers(chosen) = &self.attachments
+            && place.chain == 0
+        {
+            for descriptor in chosen.get(&digest).into_iter().flatten() {
+                node.referrers.push(descriptor.digest);
+                queue.push_back(Want::Referrer { subject: digest, descriptor: descriptor.clone(), place });
             }
         }
         self.nodes.insert(digest, node);

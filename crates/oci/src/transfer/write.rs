@@ -3,7 +3,8 @@
 //! Whoever reads the destination meanwhile never finds a manifest whose parts are missing, and never a tag whose
 //! image has not everything attached that it had.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -13,7 +14,7 @@ use waxseal_core::reference::Tag;
 use waxseal_core::{Descriptor, Digest};
 
 use super::plan::{Blob, Node, Plan};
-use super::{Conflict, Copied, Ends, Options};
+use super::{Conflict, Copied, Ends, Options, delivered};
 use crate::error::{Error, ErrorKind};
 use crate::object::{Fetched, Look, Which};
 use crate::store::Store;
@@ -37,6 +38,49 @@ struct Moved {
     blobs: usize,
     bytes: u64,
     there: usize,
+    mounted: usize,
+}
+
+/// What became of one blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Its bytes were sent.
+    Sent,
+    /// The registry took it over from another repository.
+    Mounted,
+    /// It was there.
+    There,
+}
+
+/// What the destination lists as referrers, each subject read once.
+#[derive(Default)]
+struct Listed {
+    by_subject: HashMap<Digest, HashSet<Digest>>,
+}
+
+impl Listed {
+    /// Whether the referrer is listed, and so stands there.
+    async fn has(&mut self, to: &Store, referrer: &Fetched) -> Result<bool, Error> {
+        let parsed = Manifest::parse(&referrer.bytes, Some(&referrer.descriptor.media_type));
+        let Some(subject) = parsed.ok().and_then(|manifest| manifest.subject().map(|found| found.digest))
+        else {
+            return Ok(false);
+        };
+        let digest = referrer.descriptor.digest;
+        let is_listed = match self.by_subject.entry(subject) {
+            Entry::Occupied(known) => known.get().contains(&digest),
+            Entry::Vacant(unknown) => {
+                let listing: HashSet<Digest> = match to.referrers(&subject).await {
+                    Look::Found(listing) => listing.descriptors.iter().map(|found| found.digest).collect(),
+                    Look::Absent | Look::Unsupported => HashSet::new(),
+                    Look::Unreadable(error) => return Err(error),
+                };
+                unknown.insert(listing).contains(&digest)
+            }
+        };
+        // A fallback tag may list what is gone.
+        Ok(is_listed && to.has_manifest(&digest).await?)
+    }
 }
 
 pub(super) async fn write(
@@ -48,11 +92,14 @@ pub(super) async fn write(
 ) -> Result<Copied, Error> {
     let steps = steps(&plan, &root.descriptor.digest);
     let moved = blobs(ends, &plan, options).await?;
-    manifests(ends.to, &plan, &steps.below, options).await?;
-    manifests(ends.evidence_to, &plan, &steps.below_attached, options).await?;
+    let mut written = manifests(ends.to, &plan, &steps.below, options).await?;
+    let attached_below = manifests(ends.evidence_to, &plan, &steps.below_attached, options).await?;
+    written = written.saturating_add(attached_below);
     let attached = steps.tagged.len().saturating_add(steps.referrers.len());
-    if attached > 0 && tag.is_some() {
-        ends.to.put_manifest(root, None).await?;
+    // Before what is attached to it: not every registry takes a referrer of what it does not have.
+    let early = attached > 0 && (tag.is_some() || ends.to.is_registry());
+    if early {
+        written = written.saturating_add(usize::from(put(ends.to, root, options).await?));
     }
     let mut kept = Vec::new();
     for (tag, digest) in &steps.tagged {
@@ -60,20 +107,33 @@ pub(super) async fn write(
             && !put_tagged(ends.evidence_to, &node.manifest, tag, options).await?
         {
             kept.push(tag.clone());
+        } else {
+            written = written.saturating_add(1);
         }
     }
     // One by one: a registry without the referrers API has one index of them, which is read and written each time.
+    let mut listed = Listed::default();
     for digest in &steps.referrers {
-        if let Some(node) = plan.nodes.get(digest) {
+        if let Some(node) = plan.nodes.get(digest)
+            && !(options.look_first && listed.has(ends.evidence_to, &node.manifest).await?)
+        {
             ends.evidence_to.put_referrer(&node.manifest).await?;
+            written = written.saturating_add(1);
         }
     }
-    ends.to.put_image(root, tag).await?;
+    if tag.is_some() || !ends.to.is_registry() {
+        ends.to.put_image(root, tag).await?;
+        written = written.saturating_add(usize::from(!early));
+    } else if !early {
+        written = written.saturating_add(usize::from(put(ends.to, root, options).await?));
+    }
     Ok(Copied {
         root: root.descriptor.clone(),
         manifests: plan.nodes.len(),
+        written,
         blobs: moved.blobs,
         blobs_there: moved.there,
+        mounted: moved.mounted,
         bytes: moved.bytes,
         attached,
         kept,
@@ -123,34 +183,53 @@ fn descend(plan: &Plan, digest: &Digest, done: &mut HashSet<Digest>, below: &mut
     }
 }
 
-/// Manifests without children at once, then the indexes in their order.
-async fn manifests(to: &Store, plan: &Plan, digests: &[Digest], options: &Options) -> Result<(), Error> {
+/// Manifests without children at once, then the indexes in their order; how many were written.
+async fn manifests(to: &Store, plan: &Plan, digests: &[Digest], options: &Options) -> Result<usize, Error> {
     let nodes = || digests.iter().filter_map(|digest| plan.nodes.get(digest));
+    let written = AtomicUsize::new(0);
+    let count = &written;
     stream::iter(nodes().filter(|node| node.children.is_empty()).map(Ok))
         .try_for_each_concurrent(options.concurrency.max(1), |node: &Node| async move {
-            to.put_manifest(&node.manifest, None).await
+            count.fetch_add(usize::from(put(to, &node.manifest, options).await?), Ordering::Relaxed);
+            Ok::<_, Error>(())
         })
         .await?;
     for node in nodes().filter(|node| !node.children.is_empty()) {
-        to.put_manifest(&node.manifest, None).await?;
+        count.fetch_add(usize::from(put(to, &node.manifest, options).await?), Ordering::Relaxed);
     }
-    Ok(())
+    Ok(written.load(Ordering::Relaxed))
+}
+
+/// Writes a manifest by its digest; whether that was needed.
+async fn put(to: &Store, manifest: &Fetched, options: &Options) -> Result<bool, Error> {
+    if options.look_first && to.has_manifest(&manifest.descriptor.digest).await? {
+        return Ok(false);
+    }
+    to.put_manifest(manifest, None).await.map(|()| true)
 }
 
 async fn blobs(ends: &Ends<'_>, plan: &Plan, options: &Options) -> Result<Moved, Error> {
     let total = plan.blobs.iter().fold(0_u64, |total, blob| total.saturating_add(blob.descriptor.size));
     options.progress().add(total);
-    let (moved, bytes, there) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicUsize::new(0));
-    let (moved, bytes, there) = (&moved, &bytes, &there);
+    let (moved, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let (there, mounted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (moved, bytes, there, mounted) = (&moved, &bytes, &there, &mounted);
     stream::iter(plan.blobs.iter().map(Ok))
         .try_for_each_concurrent(options.concurrency.max(1), |blob: &Blob| async move {
             let (from, to) =
                 if blob.attached { (ends.evidence_from, ends.evidence_to) } else { (ends.from, ends.to) };
-            if move_blob(from, to, &blob.descriptor, options).await? {
-                moved.fetch_add(1, Ordering::Relaxed);
-                bytes.fetch_add(blob.descriptor.size, Ordering::Relaxed);
-            } else {
-                there.fetch_add(1, Ordering::Relaxed);
+            match delivered::deliver(from, to, &blob.descriptor, options).await? {
+                Way::Sent => {
+                    moved.fetch_add(1, Ordering::Relaxed);
+                    bytes.fetch_add(blob.descriptor.size, Ordering::Relaxed);
+                }
+                Way::Mounted => {
+                    there.fetch_add(1, Ordering::Relaxed);
+                    mounted.fetch_add(1, Ordering::Relaxed);
+                }
+                Way::There => {
+                    there.fetch_add(1, Ordering::Relaxed);
+                }
             }
             Ok::<_, Error>(())
         })
@@ -159,20 +238,17 @@ async fn blobs(ends: &Ends<'_>, plan: &Plan, options: &Options) -> Result<Moved,
         blobs: moved.load(Ordering::Relaxed),
         bytes: bytes.load(Ordering::Relaxed),
         there: there.load(Ordering::Relaxed),
+        mounted: mounted.load(Ordering::Relaxed),
     })
 }
 
-/// Moves a blob unless it is there; whether its bytes were sent.
-async fn move_blob(
+/// Sends a blob that is not there.
+pub(super) async fn send_blob(
     from: &Store,
     to: &Store,
     descriptor: &Descriptor,
     options: &Options,
-) -> Result<bool, Error> {
-    if to.has_blob(descriptor).await? || to.mount(descriptor, from).await? {
-        options.progress().advance(descriptor.size);
-        return Ok(false);
-    }
+) -> Result<(), Error> {
     if is_foreign(descriptor) && !from.has_blob(descriptor).await? {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -198,7 +274,7 @@ async fn move_blob(
             Err(error) => Err(error),
         };
         match moved {
-            Ok(()) => return Ok(true),
+            Ok(()) => return Ok(()),
             Err(error) if attempt < ATTEMPTS && broke(&error) => {
                 options.progress().retreat(sent.load(Ordering::Relaxed));
                 attempt = attempt.saturating_add(1);
