@@ -164,6 +164,11 @@ impl ImageRef {
         (self.explicit_tag || self.digest.is_none()).then_some(&self.tag)
     }
 
+    /// The tag, if one was typed.
+    pub fn typed_tag(&self) -> Option<&Tag> {
+        self.explicit_tag.then_some(&self.tag)
+    }
+
     /// The digest, if one was typed. It wins over the tag.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()

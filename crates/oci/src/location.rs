@@ -72,6 +72,15 @@ impl Location {
         }
     }
 
+    /// The tag that was typed; none where one is only meant.
+    pub fn typed_tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Registry(reference) => reference.typed_tag(),
+            Self::DockerArchive { reference, .. } => reference.as_ref().and_then(ImageRef::typed_tag),
+            Self::Layout { .. } | Self::Archive { .. } => self.tag(),
+        }
+    }
+
     /// The digest that was typed.
     pub fn digest(&self) -> Option<&Digest> {
         match self {

@@ -18,6 +18,7 @@
 pub mod evidence;
 pub mod predicate;
 pub mod report;
+pub mod sbom;
 pub mod xray;
 
 pub use predicate::Reports;

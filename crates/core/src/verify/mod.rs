@@ -31,7 +31,7 @@ pub use blob_attestation::attestation_file;
 pub use finding::Finding;
 pub use platforms::PlatformVerdict;
 pub use reason::Reason;
-pub use standing::{StandingStatement, Succession, statements_by};
+pub use standing::{StandingStatement, Succession, TooManyChecks, statements_by};
 pub use unseen::Unseen;
 pub use verdict::{Admission, Basis, Outcome, Report, RequirementReport, VERDICT_SCHEMA, Verdict};
 pub use verified::{ImageSignature, Proof, Verified};

@@ -18,7 +18,7 @@ mod note;
 mod openvex;
 mod package;
 mod sarif;
-mod shape;
+pub(crate) mod shape;
 mod spdx;
 mod subject;
 mod trivy;

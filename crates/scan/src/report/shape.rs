@@ -16,12 +16,12 @@ use waxseal_core::limits::REPORT_ENTRIES;
 use super::{ReportError, ReportFormat};
 
 /// Parses a report whose JSON was checked.
-pub(super) fn parse<T: DeserializeOwned>(format: ReportFormat, bytes: &[u8]) -> Result<T, ReportError> {
+pub(crate) fn parse<T: DeserializeOwned>(format: ReportFormat, bytes: &[u8]) -> Result<T, ReportError> {
     serde_json::from_slice(bytes).map_err(|error| ReportError::Shape { format, why: error.to_string() })
 }
 
 /// A list of at most [`REPORT_ENTRIES`] items; `null` is an empty one.
-pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     struct Items<T>(PhantomData<T>);
@@ -51,7 +51,7 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// A text; a number or a boolean as it is written, `null` as an empty one.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     struct Text;
     impl Visitor<'_> for Text {
         type Value = String;
@@ -92,7 +92,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 }
 
 /// An object; `null` is an empty one.
-pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())

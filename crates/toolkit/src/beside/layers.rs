@@ -40,6 +40,11 @@ impl Layer {
         Self { descriptor, bytes: Bytes::copy_from_slice(&signature.payload) }
     }
 
+    /// A layer that stands somewhere else already, as it stands there.
+    pub(crate) const fn standing(descriptor: Descriptor, bytes: Bytes) -> Self {
+        Self { descriptor, bytes }
+    }
+
     /// An attestation: an envelope around a statement of this predicate type, which an annotation repeats.
     pub(crate) fn attestation(envelope: &[u8], predicate_type: &str) -> Self {
         let mut descriptor = Descriptor::of(media_type::DSSE_ENVELOPE, envelope);
@@ -63,6 +68,11 @@ impl LayerChange {
     pub(crate) const fn is_empty(&self) -> bool {
         self.new.is_empty() && self.gone.is_empty()
     }
+}
+
+/// Whether all of these layers stand in a manifest.
+pub(crate) fn has_all(fetched: &Fetched, layers: &LayerChange) -> bool {
+    holds(fetched, layers)
 }
 
 /// Changes the layers that stand at the tag. `standing` is the manifest there, as it was just read.

@@ -104,7 +104,8 @@ fn evidence(objects: Vec<Object>, looking: &Looking) -> Evidence {
     evidence
 }
 
-fn candidate(layer: &Layer, looking: &Looking) -> Candidate {
+/// What a layer is before anyone has verified it.
+pub(crate) fn candidate(layer: &Layer, looking: &Looking) -> Candidate {
     let (origin, bytes, limit) = (layer.origin.clone(), &layer.bytes, looking.bundle_bytes);
     match layer.descriptor.media_type.as_str() {
         media_type::SIMPLE_SIGNING => Candidate::legacy(origin, &layer.descriptor, bytes.to_vec()),

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -68,13 +68,16 @@ pub(crate) struct Search<'a> {
     bytes: AtomicU64,
     /// Everything that refers to the image, whatever it is, once it was listed.
     listed: OnceLock<Vec<Digest>>,
+    /// The manifests of referrers that were read.
+    referrers: Mutex<Vec<Descriptor>>,
 }
 
 impl<'a> Search<'a> {
     /// A look for what is attached to the image with this digest. Its time begins now.
     pub(crate) fn new(store: &'a Store, image: &Digest, looking: &'a Looking) -> Self {
         let until = Instant::now().checked_add(looking.deadline).unwrap_or_else(Instant::now);
-        Self { store, image: *image, looking, until, bytes: AtomicU64::new(0), listed: OnceLock::new() }
+        let (bytes, listed, referrers) = (AtomicU64::new(0), OnceLock::new(), Mutex::default());
+        Self { store, image: *image, looking, until, bytes, listed, referrers }
     }
 
     /// The digests of everything that was listed as a referrer.
@@ -150,6 +153,11 @@ impl<'a> Search<'a> {
         objects
     }
 
+    /// The manifests of the referrers that were read, as they are.
+    pub(crate) fn manifests_of_referrers(&self) -> Vec<Descriptor> {
+        self.referrers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn referrer(&self, origin: Origin, descriptor: Descriptor) -> Vec<Object> {
         let origin = origin.manifest(descriptor.digest);
         let fetched = match self.timed(self.store.manifest(&Which::Digest(descriptor.digest))).await {
@@ -165,6 +173,9 @@ impl<'a> Search<'a> {
         if let Err(error) = self.count(fetched.descriptor.size) {
             return vec![unreadable(origin, None, &error)];
         }
+        let (digest, size) = (fetched.descriptor.digest, fetched.descriptor.size);
+        let read = Descriptor::new(fetched.descriptor.media_type.clone(), digest, size);
+        self.referrers.lock().unwrap_or_else(PoisonError::into_inner).push(read);
         let manifest = match parse(&fetched) {
             Ok(manifest) => manifest,
             Err(Unfit::TooMany(layers)) => {
@@ -294,7 +305,7 @@ impl<'a> Search<'a> {
 }
 
 /// The descriptor with the annotations that somebody reads.
-fn kept(layer: &Descriptor) -> Descriptor {
+pub(crate) fn kept(layer: &Descriptor) -> Descriptor {
     let mut kept = Descriptor::new(layer.media_type.clone(), layer.digest, layer.size);
     for name in KEPT_ANNOTATIONS {
         if let Some(value) = layer.annotations.get(name) {

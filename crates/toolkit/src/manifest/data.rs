@@ -11,7 +11,7 @@ use super::workload::Step;
 
 /// A value with aliases and merges followed. The order of keys, comments, quotes and line ends are not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     /// A plain scalar that may be something else than text: a number, a boolean, null.
     Plain(String),
@@ -22,7 +22,7 @@ pub(super) enum Value {
 
 impl Value {
     /// The documents of a text.
-    pub(super) fn documents(tree: &Tree) -> Result<Vec<Self>, ManifestError> {
+    pub(crate) fn documents(tree: &Tree) -> Result<Vec<Self>, ManifestError> {
         tree.documents().iter().map(|document| Self::of(tree, *document)).collect()
     }
 

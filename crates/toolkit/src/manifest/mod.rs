@@ -28,10 +28,12 @@ mod workload;
 
 pub use annotation::AnnotationChange;
 pub use annotation_name::{AnnotationName, AnnotationNameError};
+pub(crate) use data::Value;
 pub use error::ManifestError;
 pub use image_path::{ImagePath, ImagePathError};
 pub use images::{ManifestImage, ManifestImages};
 pub use source::Manifest;
+pub(crate) use tree::Tree;
 pub use workload::{Container, ContainerRole, ForeignWorkload, ImageText, Workload, WorkloadKind};
 
 /// Largest file with manifests, in bytes (16 MiB).

@@ -52,7 +52,7 @@ pub(super) struct Node {
 
 /// A file's nodes.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     documents: Vec<Id>,
     /// Nodes of the documents that are whole, aliases followed.
@@ -61,7 +61,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Reads every document of a text.
-    pub(super) fn read(text: &str) -> Result<Self, ManifestError> {
+    pub(crate) fn read(text: &str) -> Result<Self, ManifestError> {
         let mut options = granit_parser::options! {
             emit_anchor_events: true,
             flow_nesting_limit: MANIFEST_DEPTH,

@@ -20,6 +20,7 @@ mod judging;
 mod manifests;
 mod mentions;
 mod network;
+mod promotions;
 mod records;
 mod requests;
 mod rules_c;
