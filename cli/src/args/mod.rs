@@ -25,6 +25,7 @@ pub(crate) mod pack;
 pub(crate) mod payload;
 pub(crate) mod pkcs11_tool;
 pub(crate) mod policy;
+pub(crate) mod promote;
 pub(crate) mod public_key;
 pub(crate) mod record;
 pub(crate) mod registry;
@@ -100,6 +101,7 @@ pub(crate) enum Command {
     Copy(Box<copy::CopyArgs>),
     Pack(Box<pack::PackArgs>),
     Unpack(Box<unpack::UnpackArgs>),
+    Promote(Box<promote::PromoteArgs>),
     Save(Box<save::SaveArgs>),
     Load(Box<load::LoadArgs>),
     Tree(Box<tree::TreeArgs>),

@@ -26,6 +26,7 @@ mod pack;
 mod payload;
 mod pkcs11_tool;
 mod policy;
+mod promote;
 mod public_key;
 mod record;
 mod save;
@@ -70,6 +71,7 @@ pub(crate) async fn run(cli: Cli, as_cosign: bool) -> Result<Exit, Fault> {
         Command::Copy(args) => copy::run(&args, offline).await,
         Command::Pack(args) => pack::run(&args, offline).await,
         Command::Unpack(args) => unpack::run(&args, offline).await,
+        Command::Promote(args) => Box::pin(promote::run(&args, offline)).await,
         Command::Save(args) => save::run(&args, offline).await,
         Command::Load(args) => load::run(&args, offline).await,
         Command::Tree(args) => tree::run(&args, offline).await,

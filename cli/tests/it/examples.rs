@@ -61,6 +61,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "unpack", prepare: unpack },
     Verb { name: "policy sign", prepare: signed_policy },
     Verb { name: "record verify", prepare: signed_policy },
+    Verb { name: "promote", prepare: promote },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -346,6 +347,40 @@ fn unpack(room: &Room) -> Setting {
     let setting = pack(room);
     run(room, &setting, &examples(room, "pack"));
     setting
+}
+
+/// A signed and scanned image to be promoted, a policy, a list, and a tag that names another image.
+fn promote(room: &Room) -> Setting {
+    let mut setting = attest_blob(room);
+    let registry = Registry::start();
+    let host = registry.host();
+    for tag in ["1.0", "v1.0", "v1.1"] {
+        small("app").push_to(&registry, "dev/app", tag);
+    }
+    let other = small("other").push_to(&registry, "archive/app", "current");
+    room.write("scan.json", clean_scan());
+    room.write("ci.key", fixtures::private_key_pem("p256"));
+    let key = "keys: { release: { file: release.pub } }";
+    let rule = format!("{{ images: ['{host}/dev/**'], require: [{{ signature: {{ by: [release] }} }}] }}");
+    room.write("p.yaml", format!("apiVersion: waxseal/v1\nkind: Policy\nname: p\n{key}\nrules: [{rule}]\n"));
+    room.write("release.txt", format!("{host}/dev/app:1.0 {host}/prod/app\n"));
+    let image = format!("{host}/dev/app:1.0");
+    let lines = [
+        format!("waxseal sign --key app.key {image}"),
+        format!("waxseal attest --key app.key --type scan --predicate scan.json {image}"),
+    ];
+    run(room, &setting, &lines);
+    setting.variables.extend([
+        ("FROM", image),
+        ("TO", format!("{host}/stage/app:1.0")),
+        ("REPOSITORY", format!("{host}/dev/app")),
+        ("ARCHIVE", format!("{host}/archive/app")),
+    ]);
+    Setting {
+        replacements: vec![("registry.example.com", host), ("sha256:...", other.to_string())],
+        _guests: vec![Box::new(registry)],
+        ..setting
+    }
 }
 
 fn scan(room: &Room) -> Setting {

@@ -33,6 +33,7 @@ mod packs;
 mod pages;
 mod passwords;
 mod policies;
+mod promote;
 mod records;
 mod registries;
 mod reports;
