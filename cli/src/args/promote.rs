@@ -39,7 +39,7 @@ pub(crate) struct PromoteArgs {
     pub(crate) tags: Option<TagGlob>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// Public key, in place of a policy file: a file, env://VAR, https://... or - for stdin (repeatable: any one counts)
+    /// Public key, in place of a policy file: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable: any one counts)
     #[arg(long, value_name = "KEY", help_heading = "Policy options")]
     pub(crate) key: Vec<String>,
     /// How many of the keys must have signed
@@ -67,7 +67,7 @@ pub(crate) struct PromoteArgs {
     /// Move the destination's tag whatever image it names
     #[arg(short, long, conflicts_with = "expect_current")]
     pub(crate) force: bool,
-    /// Sign a verification summary (SLSA VSA) beside the promoted image with this private key: a file, env://VAR or -
+    /// Sign a verification summary (SLSA VSA) beside the promoted image with this private key: a file, env://VAR, pkcs11:... or -
     #[arg(long, value_name = "KEY", requires = "verifier_id", help_heading = "Key options")]
     pub(crate) vsa_key: Option<String>,
     /// Whose summary that is: a URI that stands for this pipeline

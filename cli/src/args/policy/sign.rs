@@ -16,7 +16,7 @@ pub(crate) struct PolicySignArgs {
     /// Policy file
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Private key: a file, env://VAR or - for stdin
+    /// Private key: a file, env://VAR, pkcs11:... or - for stdin
     #[arg(long, required = true, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: String,
     #[command(flatten)]
