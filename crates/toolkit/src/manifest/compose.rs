@@ -35,12 +35,15 @@ impl Manifest {
             }
             let mut place = Place::of(Source::Compose);
             (place.role, place.container) = (Some(Role::Service), Some(name.clone()));
+            // With this policy what stands in a registry under the name is never pulled.
+            let is_built = finder.value(service.node, "build")?.is_some()
+                && finder.word(service.node, "pull_policy")?.as_deref() == Some("build");
             match finder.value(service.node, "image")? {
-                Some(image) => {
+                Some(image) if !is_built => {
                     let image = finder.image(&service.key("image", image), "image")?;
                     found.images.push(Self::plain(image, place.clone())?);
                 }
-                None => found.notes.push(self.without_image(&finder, &service, place.clone())?),
+                _ => found.notes.push(self.without_image(&finder, &service, place.clone())?),
             }
             self.volumes(&finder, &service, &name, found)?;
         }
@@ -84,7 +87,7 @@ impl Manifest {
             }
         }
         let (code, message) = if finder.value(service.node, "build")?.is_some() {
-            (NoteCode::BuiltHere, "it is built here and names no image, so that nothing is judged")
+            (NoteCode::BuiltHere, "it is built here and pulled from nowhere, so that nothing is judged")
         } else {
             (NoteCode::NoImage, "it names no image, so that nothing is judged")
         };

@@ -181,6 +181,7 @@ services:
   built:
     build: .
   both: {build: ., image: 'registry.example.com/both'}
+  here: {build: ., image: registry.example.com/here, pull_policy: build}
   data:
     image: registry.example.com/data:1
     volumes:
@@ -210,7 +211,7 @@ fn services_of_compose_files() {
         expected.map(|(service, image)| (service.to_owned(), format!("registry.example.com/{image}")))
     );
     assert!(document.mentions().iter().all(|mention| mention.place.namespace.is_none()));
-    assert_eq!(notes(&document), [(NoteCode::BuiltHere, Some(12))]);
+    assert_eq!(notes(&document), [12, 14].map(|line| (NoteCode::BuiltHere, Some(line))));
 }
 
 #[test]
