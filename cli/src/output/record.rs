@@ -20,6 +20,7 @@ pub(crate) fn text(record: &Record, again: Option<&Record>, differences: &[Diffe
     let word = match (again, differences.is_empty()) {
         (None, _) => "nothing was decided",
         (Some(_), true) => "the same decision",
+        (Some(again), false) if outcome(again) == outcome(record) => "the same outcome, but not by the same",
         (Some(_), false) => "NOT the same decision",
     };
     let _ = writeln!(text, "{}: {word}", escape(&record.image.name));
