@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use waxseal::inventory::RegistryPrefix;
 use waxseal_core::Repository;
 
 use super::Age;
+use super::policy::PolicyArgs;
 use super::registry::RegistryArgs;
 
 /// List images: who signed them, what their scans say, how old those are, and what runs them
@@ -14,13 +15,15 @@ use super::registry::RegistryArgs;
 /// Images come from names, from manifests, from what a cluster says that it runs (of a running container its digest counts,
 /// not its name), or from a registry's own listings. Each name is resolved once and each image is looked at once. Signers
 /// and scores are those that --key verifies, and no others; without a key what is attached is listed by its own word, and
-/// nothing of it is verified.
+/// nothing of it is verified. With --policy the keys of the file count, each for what it is asked for, and each image gets the
+/// verdict of the file, in the namespaces that it runs in.
 ///
 /// An index without a scan of its own is scanned if each of its images is; the worst score and the oldest scan are shown.
 /// What a build leaves in an index beside its images (attestation-manifest) is no image, and what is attached to an image is
 /// none either. Exit code 1 for what --fail-on names, 3 if something could not be read.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
+#[command(group = ArgGroup::new("whose").args(["key", "policy"]))]
 pub(crate) struct InventoryArgs {
     /// Images: REGISTRY/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
     #[arg(value_name = "IMAGE")]
@@ -40,6 +43,8 @@ pub(crate) struct InventoryArgs {
     /// Public key whose signatures and scans count: a file, env://VAR, https://..., pkcs11:... or - for stdin (repeatable)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Let waxseal's published example keys count
     #[arg(long, help_heading = "Key options")]
     pub(crate) allow_example_keys: bool,
@@ -69,6 +74,8 @@ pub(crate) enum InventoryState {
     Unsigned,
     /// No key says that it was scanned
     Unscanned,
+    /// The policy file refuses it
+    Refused,
 }
 
 /// What `inventory` prints on stdout.
@@ -93,6 +100,8 @@ Examples:
     kubectl get pods -A -o json | waxseal inventory --key release.pub -f -
   The images of manifests that nobody has signed, for a loop:
     waxseal inventory --key release.pub -f app.yaml --only unsigned -o names
+  What a policy would refuse of what runs:
+    waxseal inventory --policy policy.yaml -f pods.json --only refused
   What a registry holds, as a page; exit code 1 if something there was not scanned:
     waxseal inventory --key a.pub --registry registry.example.com/team --fail-on unscanned -o html
   What stands there, for a pack that leaves it out:

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use waxseal::Decision;
 use waxseal::inventory::{
     DUMP_BYTES, Inventory, InventoryImage, Inventorying, ScanState, SignerState, Sources, Step,
 };
@@ -22,11 +23,17 @@ use crate::session::Session;
 pub(crate) async fn run(args: &InventoryArgs, offline: bool) -> Result<Exit, Fault> {
     check(args)?;
     let keys = key_files(&args.key);
-    file::fits([], args.files.iter().chain(&keys).map(AsRef::as_ref))?;
+    file::fits([], args.files.iter().chain(&keys).chain(&args.policy.policy).map(AsRef::as_ref))?;
     let sources = sources(args)?;
     let session = Session::of(&args.registry, offline, None, sources.registry_names())?;
     let mut job = Inventorying::new(session.trusted(&args.key).await?, Timestamp::now());
     job.verifier = verifier(args.allow_example_keys);
+    if args.policy.file()?.is_some() {
+        let policy = session.policy(&args.policy).await?;
+        let mut decision = Decision::new(policy, session.client.clone(), job.now);
+        decision.verifier = job.verifier.clone();
+        job.decision = Some(decision);
+    }
     job.max_scan_age = args.max_age.map(|Age(age)| age);
     if let Some(workers) = args.max_workers {
         job.workers = usize::from(workers);
@@ -81,12 +88,17 @@ fn check(args: &InventoryArgs) -> Result<(), Fault> {
         keys.chain(args.files.iter().map(|path| ("objects", stdin(path))))
             .chain([("the registry's password", args.registry.registry_password_stdin)]),
     )?;
+    let policy = args.policy.file()?;
     let asks = !args.fail_on.is_empty() || !args.only.is_empty() || args.max_age.is_some();
-    if asks && args.key.is_empty() {
+    let refused = args.fail_on.iter().chain(&args.only).any(|what| *what == InventoryState::Refused);
+    if refused && policy.is_none() {
+        return Err(Fault::usage("nothing is refused without rules").hint("give --policy FILE"));
+    }
+    if asks && args.key.is_empty() && policy.is_none() {
         return Err(Fault::usage(
             "without a key nobody knows what is signed or scanned: anybody who may push can attach something",
         )
-        .hint("say whose word counts: --key release.pub"));
+        .hint("say whose word counts: --key release.pub, or --policy FILE"));
     }
     Ok(())
 }
@@ -152,7 +164,7 @@ fn progress(step: Step) -> String {
 
 /// Says what the listing itself does not say.
 fn tell(taken: &Inventory) {
-    if !taken.verified {
+    if !taken.verified && taken.policy.is_none() {
         output::talk("no key was given: nothing is verified, and what is attached is listed by its own word");
     }
     if taken.ended_pods > 0 {
@@ -177,6 +189,7 @@ fn is(what: InventoryState, image: &InventoryImage) -> bool {
     match what {
         InventoryState::Unsigned => matches!(image.signature, SignerState::Unsigned { .. }),
         InventoryState::Unscanned => matches!(image.scan, ScanState::Unscanned { .. }),
+        InventoryState::Refused => image.is_refused(),
     }
 }
 
@@ -185,6 +198,7 @@ impl InventoryState {
         match self {
             Self::Unsigned => "unsigned",
             Self::Unscanned => "unscanned",
+            Self::Refused => "refused",
         }
     }
 }

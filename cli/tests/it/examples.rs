@@ -279,6 +279,10 @@ fn inventory(room: &Room) -> Setting {
         "pods.json",
         format!(r#"{{"kind":"Pod","spec":{{"containers":[{{"image":"{host}/app:1.0"}}]}}}}"#),
     );
+    let rule = format!("  - images: ['{host}/**']\n    require: [{{ signature: {{ by: [release] }} }}]\n");
+    let keys = "keys: { release: { file: release.pub } }";
+    let head = "apiVersion: waxseal/v1\nkind: Policy\nname: example";
+    room.write("policy.yaml", format!("{head}\n{keys}\nrules:\n{rule}"));
     let kubectl = room.write("home/bin/kubectl", format!("#!/bin/sh\ncat {pods}\n"));
     std::fs::set_permissions(kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     setting

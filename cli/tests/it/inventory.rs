@@ -436,3 +436,77 @@ fn what_is_attached_by_tag_is_known_to_stand_there() {
     assert_eq!(found["summary"]["images"], 0);
     assert_eq!(found["holdings"][0]["manifests"], json!([signature.digest.to_string()]));
 }
+
+#[test]
+fn a_policy_file_says_whose_word_counts_for_what_and_what_is_refused() {
+    let (room, registry) = scene();
+    room.keys("p256-other");
+    for repository in ["app", "bare", "else/where"] {
+        pushed(&registry, repository);
+    }
+    let name = registry.image("app", "1.0");
+    sign(&room, &name);
+    // The release key is not asked what it has scanned.
+    attest(&room, &name, &scan("trivy", "Low", 1));
+    let host = registry.host();
+    room.write(
+        "policy.yaml",
+        format!(
+            "apiVersion: waxseal/v1\nkind: Policy\nname: site\nkeys:\n  release: {{ file: p256.pub }}\n  \
+             security: {{ file: p256-other.pub }}\nrules:\n  - images: ['{host}/*']\n    require: [{{ signature: {{ by: \
+             [release] }} }}]\n  - images: ['{host}/*']\n    namespaces: [prod]\n    require:\n      - attestation: {{ type: \
+             scan, by: [security], maxAge: 7d, scan: {{ maxSeverity: High }} }}\n"
+        ),
+    );
+    let pod = |namespace: &str, image: &str| {
+        format!(
+            "kind: Pod\nmetadata: {{ name: x, namespace: {namespace} }}\nspec: {{ containers: [{{ image: '{image}' }}] }}\n"
+        )
+    };
+    let (bare, elsewhere) = (registry.image("bare", "1.0"), registry.image("else/where", "1.0"));
+    room.write("dev.yaml", [pod("dev", &name), pod("dev", &bare), pod("dev", &elsewhere)].join("---\n"));
+    room.write("app.yaml", pod("dev", &name));
+    room.write("prod.yaml", [pod("dev", &name), pod("prod", &name)].join("---\n"));
+    let by_policy = |more: &[&str]| room.run(&[&["inventory", "--policy", "policy.yaml"][..], more].concat());
+
+    registry.clear_requests();
+    let found = by_policy(&["-o", "json", "-f", "dev.yaml"]).ends(0).json();
+    let lines = registry.lines();
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "asked twice: {lines:#?}");
+    assert_eq!(found["policy"]["name"], "site");
+    let keys: Vec<_> =
+        found["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["release", "security"]);
+    assert_eq!(found["summary"]["refused"], 2);
+    let app = of(&found, &registry, "app");
+    assert_eq!(app["verdict"], json!({ "outcome": "admit", "basis": "verified", "namespace": "dev" }));
+    assert_eq!((&app["signature"]["state"], &app["scan"]["state"]), (&"signed".into(), &"unscanned".into()));
+    assert_eq!(of(&found, &registry, "bare")["verdict"]["code"], "no-signature");
+    assert_eq!(of(&found, &registry, "else/where")["verdict"]["code"], "unmatched");
+
+    // In the namespace where it comes out worst.
+    let found = by_policy(&["-o", "json", "-f", "prod.yaml"]).ends(0).json();
+    let verdict = &of(&found, &registry, "app")["verdict"];
+    assert_eq!((&verdict["outcome"], &verdict["namespace"]), (&"refuse".into(), &"prod".into()));
+    let text = by_policy(&["--fail-on", "refused", "-f", "prod.yaml"]).ends(1).says("refused: 1 image");
+    assert!(text.data().contains("refuse (in prod)") && text.data().contains("1 refused"), "{text}");
+    by_policy(&["--fail-on", "refused", &name]).ends(1).says("refused: 1 image");
+    by_policy(&["--fail-on", "refused", "-f", "app.yaml"]).ends(0);
+    let names = by_policy(&["--only", "refused", "-o", "names", "-f", "dev.yaml"]).ends(0);
+    assert_eq!(names.data().lines().count(), 2, "{names}");
+    let page = by_policy(&["-o", "html", "-f", "prod.yaml"]).ends(0);
+    assert!(page.data().contains("data-verdict=\"refuse\""), "{page}");
+    // The scan that counts makes the difference.
+    room.write("predicate.json", scan("trivy", "Low", 1));
+    let other = ["--key", "p256-other.key", "--type", "scan", "--predicate", "predicate.json"];
+    room.ok(&[&["attest", "--password-file", "p256-other.password"][..], &other, &[&name]].concat());
+    by_policy(&["--fail-on", "refused", "-f", "prod.yaml"]).ends(0);
+
+    inventory(&room, &["--policy", "policy.yaml", &name]).ends(2);
+    inventory(&room, &["--policy-key", "p256.pub", &name]).ends(2).says("--policy FILE");
+    by_policy(&["--policy-key", "p256.pub", "--policy-serial-at-least", "1", &name]).ends(4);
+    inventory(&room, &["--fail-on", "refused", &name]).ends(2).says("--policy FILE");
+    by_policy(&["--output-file", "policy.yaml", &name]).ends(2).says("overwritten");
+    room.write("bad.yaml", "kind: Policy\n");
+    room.run(&["inventory", "--policy", "bad.yaml", &name]).ends(4);
+}

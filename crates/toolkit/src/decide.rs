@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use waxseal_core::candidate::Evidence;
 use waxseal_core::policy::{Applied, Group, PolicySet, RulePlatforms, Selector};
 use waxseal_core::{Platform, Verdict, Verifier};
 use waxseal_oci::{Client, Store};
@@ -59,6 +60,16 @@ impl Decision {
 
     /// The same in each of several namespaces, with one look for all of them: one verdict each, in their order.
     pub async fn decide_in(&self, image: Image, namespaces: &[Option<&str>]) -> Result<Vec<Verdict>, Error> {
+        self.decide_knowing(image, namespaces, None).await
+    }
+
+    /// The same for a caller that has looked beside the image already, in every format and at every tag.
+    pub(crate) async fn decide_knowing(
+        &self,
+        image: Image,
+        namespaces: &[Option<&str>],
+        known: Option<Evidence>,
+    ) -> Result<Vec<Verdict>, Error> {
         let mut image = match &self.platform {
             Some(platform) => image.for_platform(platform).await?,
             None => image,
@@ -78,6 +89,9 @@ impl Decision {
             image.manifest().await?;
         }
         let seen = Seen::new(&self.looking, groups().map(|group| &group.policy));
+        if let Some(known) = known.filter(|_| self.platform.is_none()) {
+            seen.know(&image.evidence, image.digest(), known);
+        }
         let mut verdicts = Vec::new();
         for applied in &applied {
             let mut image = image.clone();

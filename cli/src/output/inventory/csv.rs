@@ -7,7 +7,7 @@ use waxseal::inventory::{Inventory, InventoryImage, ScanState};
 
 use super::view;
 
-const HEAD: [&str; 15] = [
+const HEAD: [&str; 16] = [
     "image",
     "repository",
     "digest",
@@ -22,6 +22,7 @@ const HEAD: [&str; 15] = [
     "scanners",
     "scanned_on",
     "workloads",
+    "verdict",
     "reason",
 ];
 
@@ -34,7 +35,7 @@ pub(crate) fn csv(taken: &Inventory) -> String {
     text
 }
 
-fn cells(image: &InventoryImage) -> [String; 15] {
+fn cells(image: &InventoryImage) -> [String; 16] {
     let joined = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>().join("; ");
     let scan = match &image.scan {
         ScanState::Scanned(scan) => Some(scan),
@@ -46,7 +47,7 @@ fn cells(image: &InventoryImage) -> [String; 15] {
         }
         _ => String::new(),
     };
-    let reasons = [view::why_not_signed(image), view::why_not_scanned(image)];
+    let reasons = [view::why_not_signed(image), view::why_not_scanned(image), view::why_not_admitted(image)];
     let mut codes: Vec<_> = reasons.into_iter().flatten().map(|(code, _)| code.to_owned()).collect();
     codes.dedup();
     [
@@ -64,6 +65,7 @@ fn cells(image: &InventoryImage) -> [String; 15] {
         scan.map(|scan| joined(&mut scan.scanners.iter().map(|one| one.scanner.clone()))).unwrap_or_default(),
         scan.and_then(|scan| scan.oldest.clone()).unwrap_or_default(),
         joined(&mut image.workloads.iter().map(view::workload)),
+        image.verdict.as_ref().map(|verdict| verdict.outcome.to_owned()).unwrap_or_default(),
         codes.join("; "),
     ]
 }

@@ -53,6 +53,7 @@ fn figures(page: &mut String, taken: &Inventory) {
         (summary.scanned, "scanned", "good"),
         (summary.unscanned, "unscanned", "bad"),
         (summary.unknown, "unknown", "open"),
+        (summary.refused.unwrap_or_default(), "refused", "bad"),
     ] {
         if count > 0 {
             let _ = write!(page, "<li class=\"{class}\"><strong>{count}</strong><span>{word}</span></li>");
@@ -68,6 +69,15 @@ fn scan_word(image: &InventoryImage) -> (&'static str, &'static str) {
         ScanState::Unscanned { .. } => ("unscanned", "bad"),
         ScanState::Unknown { .. } => ("unknown", "open"),
         _ => ("not verified", "quiet"),
+    }
+}
+
+fn verdict_word(image: &InventoryImage) -> (&'static str, &'static str) {
+    match image.verdict.as_ref().map(|verdict| verdict.outcome) {
+        Some("admit") => ("admit", "good"),
+        Some("refuse") => ("refuse", "bad"),
+        Some(_) => ("undecided", "open"),
+        None => ("unknown", "open"),
     }
 }
 
@@ -87,6 +97,14 @@ fn list(page: &mut String, taken: &Inventory) {
     }
     page.push_str("<h2>Images</h2>\n");
     let mut words = Vec::new();
+    if taken.policy.is_some() {
+        for (word, class) in
+            [("refuse", "bad"), ("undecided", "open"), ("admit", "good"), ("unknown", "open")]
+        {
+            let count = taken.images.iter().filter(|image| verdict_word(image).0 == word).count();
+            words.push(Choice { group: "verdict", label: "Verdict", word, class, count });
+        }
+    }
     if taken.verified {
         let count = |group: fn(&InventoryImage) -> (&'static str, &'static str), word: &str| {
             taken.images.iter().filter(|image| group(image).0 == word).count()
@@ -107,15 +125,16 @@ fn list(page: &mut String, taken: &Inventory) {
     let _ = writeln!(
         page,
         "<div class=\"scroll\"><table id=\"list\" class=\"list\">\n<thead><tr><th>Image</th><th>{by}</th>\
-         <th>Score</th><th class=\"number\">Scanned</th><th>Runs in</th></tr></thead>\n<tbody>"
+         <th>Score</th><th class=\"number\">Scanned</th><th>Runs in</th>{}</tr></thead>\n<tbody>",
+        if taken.policy.is_some() { "<th>Verdict</th>" } else { "" }
     );
     for image in &taken.images {
-        row(page, image);
+        row(page, image, taken.policy.is_some());
     }
     page.push_str("</tbody>\n</table></div>\n");
 }
 
-fn row(page: &mut String, image: &InventoryImage) {
+fn row(page: &mut String, image: &InventoryImage, by_policy: bool) {
     let ((signed, signed_class), (scan, scan_class)) = (signed_word(image), scan_word(image));
     let mut name = text(view::name(image));
     if image.running_digest_unknown {
@@ -149,11 +168,19 @@ fn row(page: &mut String, image: &InventoryImage) {
         image.workloads.iter().map(|one| format!("<li>{}</li>", text(&view::workload(one)))).collect();
     let workloads =
         if workloads.is_empty() { String::new() } else { format!("<ul>{}</ul>", workloads.join("")) };
+    let (decided, decided_class) = verdict_word(image);
+    let verdict = if by_policy {
+        let words = text(&view::verdict(image));
+        format!("<td class=\"state {decided_class}\">{words}{}</td>", why(view::why_not_admitted(image)))
+    } else {
+        String::new()
+    };
     let _ = writeln!(
         page,
-        "<tr data-signed=\"{signed}\" data-scan=\"{scan}\"><td>{name}</td><td class=\"{signed_class}\">{}{}</td>\
+        "<tr data-signed=\"{signed}\" data-scan=\"{scan}\" data-verdict=\"{decided}\"><td>{name}</td>\
+         <td class=\"{signed_class}\">{}{}</td>\
          <td class=\"state {scan_class}\" data-value=\"{rank}\">{}{}</td>\
-         <td class=\"number\" data-value=\"{age}\">{}</td><td>{workloads}</td></tr>",
+         <td class=\"number\" data-value=\"{age}\">{}</td><td>{workloads}</td>{verdict}</tr>",
         text(&signed_by(image)),
         why(view::why_not_signed(image)),
         text(&scored(image)),

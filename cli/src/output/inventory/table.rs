@@ -21,16 +21,24 @@ pub(crate) fn text(taken: &Inventory) -> String {
         let mut table = Table::new();
         table.load_style(NOTHING);
         let by = if taken.verified { "signed by" } else { "attached (not verified)" };
-        table.set_header(["image", "digest", by, "score", "scanned", "runs in"]);
+        let mut head = vec!["image", "digest", by, "score", "scanned", "runs in"];
+        if taken.policy.is_some() {
+            head.insert(0, "verdict");
+        }
+        table.set_header(head);
         for image in &taken.images {
-            table.add_row([
+            let mut row = vec![
                 escape(view::name(image)),
                 image.digest.as_ref().map(waxseal_core::Digest::short).unwrap_or_default(),
                 escape(&view::signed(image)),
                 view::score(image),
                 view::age(image),
                 workloads(image),
-            ]);
+            ];
+            if taken.policy.is_some() {
+                row.insert(0, escape(&view::verdict(image)));
+            }
+            table.add_row(row);
         }
         for line in table.to_string().lines() {
             let _ = writeln!(text, "{}", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()));
@@ -44,6 +52,9 @@ pub(crate) fn text(taken: &Inventory) -> String {
             ": {} signed, {} unsigned, {} scanned, {} unscanned",
             summary.signed, summary.unsigned, summary.scanned, summary.unscanned
         );
+    }
+    if let Some(refused) = summary.refused {
+        let _ = write!(text, ", {refused} refused");
     }
     if summary.unknown > 0 {
         let _ = write!(text, ", {} unknown", summary.unknown);

@@ -54,6 +54,24 @@ pub(super) fn score(image: &InventoryImage) -> String {
     }
 }
 
+/// What the policy decides, and where not what was verified on what ground.
+pub(super) fn verdict(image: &InventoryImage) -> String {
+    match &image.verdict {
+        Some(verdict) => match (verdict.basis, &verdict.namespace) {
+            (Some(basis), _) if basis != "verified" => format!("{} ({basis})", verdict.outcome),
+            (None, Some(namespace)) => format!("{} (in {namespace})", verdict.outcome),
+            _ => verdict.outcome.to_owned(),
+        },
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Why the policy does not admit it.
+pub(super) fn why_not_admitted(image: &InventoryImage) -> Option<(&str, &str)> {
+    let why = image.verdict.as_ref()?.why.as_ref()?;
+    Some((&why.code, &why.reason))
+}
+
 /// How old the oldest scan is that counts.
 pub(super) fn age(image: &InventoryImage) -> String {
     match &image.scan {

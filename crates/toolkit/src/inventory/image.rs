@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use waxseal_core::scan::Severity;
-use waxseal_core::verify::Finding;
-use waxseal_core::{Digest, KeyId};
+use waxseal_core::verify::{Finding, Outcome};
+use waxseal_core::{Digest, KeyId, Verdict};
 
 use super::source::Workload;
 
@@ -37,6 +37,9 @@ pub struct InventoryImage {
     pub signature: SignerState,
     /// What its scans say.
     pub scan: ScanState,
+    /// What a policy file decides about it, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<ImageVerdict>,
     /// What hangs on it, by its own word, where no key was given. Nobody has verified it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attached: Option<AttachedClaims>,
@@ -56,13 +59,61 @@ pub struct InventoryImage {
 impl InventoryImage {
     /// Whether everything about it could be read.
     pub fn is_complete(&self) -> bool {
-        self.troubles.is_empty() && !self.is_unknown()
+        self.troubles.is_empty() && !self.is_unknown() && !self.is_undecided()
     }
 
     /// Whether it could not be read far enough to say who signed it, or what its scans say.
     pub const fn is_unknown(&self) -> bool {
         matches!(self.signature, SignerState::Unknown { .. })
             || matches!(self.scan, ScanState::Unknown { .. })
+    }
+
+    /// Whether the policy refuses it.
+    pub fn is_refused(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Refuse.name())
+    }
+
+    /// Whether the policy cannot decide about it.
+    fn is_undecided(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Undecided.name())
+    }
+}
+
+/// What a policy file decides about an image: of several namespaces that it runs in, where it comes out worst.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ImageVerdict {
+    /// `admit`, `refuse` or `undecided`.
+    pub outcome: &'static str,
+    /// On what ground it is admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<&'static str>,
+    /// The namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What came nearest, if it is not admitted.
+    #[serde(flatten)]
+    pub why: Option<Why>,
+}
+
+impl ImageVerdict {
+    /// What a verdict says.
+    pub(super) fn of(verdict: &Verdict, namespace: Option<&str>) -> Self {
+        let basis = match verdict {
+            Verdict::Admit(admission) => Some(admission.basis.name()),
+            _ => None,
+        };
+        Self {
+            outcome: verdict.outcome().name(),
+            basis,
+            namespace: namespace.map(ToOwned::to_owned),
+            why: verdict.nearest_miss().map(Why::from),
+        }
+    }
+
+    /// Nothing could be decided.
+    pub(super) fn undecided(why: Why) -> Self {
+        Self { outcome: Outcome::Undecided.name(), basis: None, namespace: None, why: Some(why) }
     }
 }
 

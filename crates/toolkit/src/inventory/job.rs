@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use waxseal_core::candidate::Evidence;
 use waxseal_core::limits::INDEX_DEPTH;
 use waxseal_core::manifest::{ImageIndex, ImageManifest, Manifest};
 use waxseal_core::media_type::{self, DOCKER_CONFIG, DSSE_ENVELOPE, IN_TOTO, OCI_CONFIG, SIMPLE_SIGNING};
 use waxseal_core::reference::Tag;
-use waxseal_core::{Descriptor, Digest, Platform, Repository, TrustedKey, Verifier};
+use waxseal_core::verify::Outcome;
+use waxseal_core::{Descriptor, Digest, Platform, Repository, TrustedKey, Verdict, Verifier};
 use waxseal_oci::{Attached, Client, Fetched, Location, Look, Which};
 
 use super::holdings::{Held, Holdings};
-use super::image::{ImageKind, InventoryImage, PlatformImage, ScanState, SignerState, Trouble, Why};
-use super::judge::{Judge, claims};
-use super::source::{Named, Sources, Use, Workloads};
-use super::{INVENTORY_IMAGES, INVENTORY_SCHEMA, Inventory, InventoryKey, Summary, registry};
+use super::image::{
+    ImageKind, ImageVerdict, InventoryImage, PlatformImage, ScanState, SignerState, Trouble, Why,
+};
+use super::judge::{Judge, Keys, claims};
+use super::source::{Named, Sources, Use, Workload, Workloads};
+use super::{INVENTORY_IMAGES, INVENTORY_SCHEMA, Inventory, InventoryPolicy, Summary, registry};
+use crate::decide::Decision;
 use crate::error::{Error, ErrorKind};
 use crate::evidence::{Found, Looking, look};
 use crate::image::{Finding, Image};
@@ -35,6 +40,8 @@ const BUILD_ATTESTATION: &str = "attestation-manifest";
 pub struct Inventorying {
     /// The keys whose signatures and scans count; none: nothing is judged.
     pub keys: Vec<TrustedKey>,
+    /// The policy file that decides. Its keys count then, each for what it is asked for, and no others.
+    pub decision: Option<Decision>,
     /// The choices of the deployment.
     pub verifier: Verifier,
     /// How to look. Which formats and which tags: all.
@@ -111,6 +118,7 @@ impl Inventorying {
     pub fn new(keys: Vec<TrustedKey>, now: Timestamp) -> Self {
         Self {
             keys,
+            decision: None,
             verifier: Verifier::new(),
             looking: Looking::default(),
             max_scan_age: None,
@@ -128,10 +136,14 @@ impl Inventorying {
         sources: Sources,
         said: &(dyn Fn(Step) + Sync),
     ) -> Result<Inventory, Error> {
-        let judge = if self.keys.is_empty() {
+        let keys = match &self.decision {
+            Some(decision) => Keys::of(&decision.policy),
+            None => Keys::all(&self.keys),
+        };
+        let judge = if keys.is_empty() {
             None
         } else {
-            Some(Judge::new(&self.keys, &self.verifier, self.max_scan_age, self.now)?)
+            Some(Judge::new(&keys, &self.verifier, self.max_scan_age, self.now)?)
         };
         let asks_listings = sources.asks_listings();
         let listing = |repositories| said(Step::Listing { repositories });
@@ -156,12 +168,16 @@ impl Inventorying {
         }
         let mut unreadable = listed.unreadable;
         unreadable.extend(self.attached(client, &listed.attached, &mut held).await);
-        let keys = self.keys.iter();
+        let policy = self.decision.as_ref().map(|decision| InventoryPolicy {
+            name: decision.policy.name().to_owned(),
+            digest: decision.policy.digest(),
+        });
         let inventory = Inventory {
             schema: INVENTORY_SCHEMA,
             time: self.now.to_string(),
             verified: judge.is_some(),
-            keys: keys.map(|key| InventoryKey { name: key.name().to_owned(), id: key.key().id() }).collect(),
+            keys: keys.named(),
+            policy,
             complete: false,
             summary: Summary::default(),
             images,
@@ -298,6 +314,7 @@ impl One<'_> {
             platforms: Vec::new(),
             signature: SignerState::NotVerified,
             scan: ScanState::NotVerified,
+            verdict: None,
             attached: None,
             workloads: workloads.into_vec(),
             running,
@@ -377,6 +394,9 @@ impl One<'_> {
                     message: place.message.clone(),
                 }));
             }
+        }
+        if let Some(decision) = &self.job.decision {
+            entry.verdict = Some(decided(decision, &image, found.evidence, &entry.workloads).await);
         }
         if let Some(index) = index {
             self.platforms(entry, &mut image, &index, holdings).await;
@@ -510,6 +530,37 @@ impl InventoryImage {
         self.signature = SignerState::Unknown { why: why.clone() };
         self.scan = ScanState::Unknown { why };
         self.troubles.push(trouble);
+    }
+}
+
+/// What the policy decides about an image in each of the namespaces that it runs in: where it comes out worst.
+async fn decided(
+    decision: &Decision,
+    image: &Image,
+    known: Evidence,
+    workloads: &[Workload],
+) -> ImageVerdict {
+    // Where no rule asks for a namespace, there is one answer.
+    let asks = decision.policy.rules().iter().any(|rule| !rule.namespaces_of().is_empty());
+    let named: BTreeSet<Option<&str>> =
+        workloads.iter().filter(|_| asks).map(|workload| workload.namespace.as_deref()).collect();
+    let mut namespaces: Vec<_> = named.into_iter().collect();
+    if namespaces.is_empty() {
+        namespaces.push(None);
+    }
+    let verdicts = match Box::pin(decision.decide_knowing(image.clone(), &namespaces, Some(known))).await {
+        Ok(verdicts) => verdicts,
+        Err(error) => return ImageVerdict::undecided(Why::new(error.code(), error.to_string())),
+    };
+    let rank = |verdict: &Verdict| match verdict.outcome() {
+        Outcome::Admit => 0,
+        Outcome::Undecided => 1,
+        _ => 2,
+    };
+    let worst = verdicts.iter().zip(&namespaces).max_by_key(|(verdict, _)| rank(verdict));
+    match worst {
+        Some((verdict, namespace)) => ImageVerdict::of(verdict, *namespace),
+        None => ImageVerdict::undecided(Why::new(ErrorKind::Policy.code(), "no verdict")),
     }
 }
 

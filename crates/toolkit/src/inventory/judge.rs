@@ -5,55 +5,98 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use waxseal_core::candidate::{Candidate, Evidence};
-use waxseal_core::policy::{AttestationRequirement, Oldest, PolicyError, ScanRules};
+use waxseal_core::policy::{AttestationRequirement, Oldest, PolicyError, PolicySet, Requirement, ScanRules};
 use waxseal_core::scan::foreign::SCAN_TYPES;
 use waxseal_core::scan::{Scan, Severity};
 use waxseal_core::verify::Attestation;
 use waxseal_core::{Policy, Reason, SignatureRequirement, Subject, TrustedKey, Verdict, Verified, Verifier};
 
+use super::InventoryKey;
 use super::image::{AttachedClaims, ImageScan, ScanState, ScannerScore, Signer, SignerState, Why};
 use crate::error::{Error, ErrorKind};
 
 /// The readers of scanners' own reports.
 static REPORTS: waxseal_scan::Reports = waxseal_scan::Reports::new();
 
-/// The keys, and what is asked of each.
+/// Whose word counts for what.
+#[derive(Debug)]
+pub(super) struct Keys {
+    signers: Vec<TrustedKey>,
+    scanners: Vec<TrustedKey>,
+}
+
+impl Keys {
+    /// These keys for everything.
+    pub(super) fn all(keys: &[TrustedKey]) -> Self {
+        Self { signers: keys.to_vec(), scanners: keys.to_vec() }
+    }
+
+    /// The keys that a policy names, each for what it is asked for somewhere in it.
+    pub(super) fn of(policy: &PolicySet) -> Self {
+        let (mut signers, mut scanners) = (Vec::new(), Vec::new());
+        for requirement in policy.rules().iter().flat_map(|rule| rule.policy().requirements()) {
+            match requirement {
+                Requirement::Signature(wanted) => add(&mut signers, wanted.keys()),
+                Requirement::Attestation(wanted)
+                    if wanted.types().iter().any(|one| SCAN_TYPES.contains(&one.as_str())) =>
+                {
+                    add(&mut scanners, wanted.keys());
+                }
+                _ => {}
+            }
+        }
+        Self { signers, scanners }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.signers.is_empty() && self.scanners.is_empty()
+    }
+
+    /// All of them by name, each once.
+    pub(super) fn named(&self) -> Vec<InventoryKey> {
+        let mut all = self.signers.clone();
+        add(&mut all, &self.scanners);
+        all.iter().map(|key| InventoryKey { name: key.name().to_owned(), id: key.key().id() }).collect()
+    }
+}
+
+/// Adds keys that are not there yet.
+fn add(all: &mut Vec<TrustedKey>, keys: &[TrustedKey]) {
+    for key in keys {
+        if !all.iter().any(|known| known.key().id() == key.key().id()) {
+            all.push(key.clone());
+        }
+    }
+}
+
+/// What is asked of each key.
 #[derive(Debug)]
 pub(super) struct Judge {
     verifier: Verifier,
     now: Timestamp,
-    /// A signature by any of them.
-    any: Policy,
+    /// A signature by any of the signers; none where nobody is asked for one.
+    any: Option<Policy>,
     /// A signature by each of them.
     each: Vec<(TrustedKey, Policy)>,
-    /// A scan by any of them, whatever it says.
-    scans: Policy,
+    /// A scan, whatever it says; none where nobody is asked for one.
+    scans: Option<Policy>,
 }
 
 impl Judge {
     pub(super) fn new(
-        keys: &[TrustedKey],
+        keys: &Keys,
         verifier: &Verifier,
         max_age: Option<SignedDuration>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let any = Policy::requiring(SignatureRequirement::by(keys.to_vec())?);
-        let each = keys
-            .iter()
-            .map(|key| Ok((key.clone(), Policy::requiring(SignatureRequirement::by(vec![key.clone()])?))));
+        let signed = |keys: Vec<TrustedKey>| -> Result<Policy, PolicyError> {
+            Ok(Policy::requiring(SignatureRequirement::by(keys)?))
+        };
+        let any = if keys.signers.is_empty() { None } else { Some(signed(keys.signers.clone())?) };
+        let each = keys.signers.iter().map(|key| Ok((key.clone(), signed(vec![key.clone()])?)));
         let each = each.collect::<Result<Vec<_>, PolicyError>>()?;
-        let types = SCAN_TYPES.iter().map(|name| {
-            name.parse().map_err(|error| Error::new(ErrorKind::Policy, format!("{name}: {error}")))
-        });
-        // What a scan found is shown, and refused by nobody here.
-        let mut rules = ScanRules::new();
-        rules.require_complete = false;
-        rules.min_components = 0;
-        rules.deny_malicious = false;
-        let wanted = AttestationRequirement::by(types.collect::<Result<Vec<_>, _>>()?, keys.to_vec())?
-            .scan(rules, max_age.map_or(Oldest::Unlimited, Oldest::Age))?;
-        let verifier = verifier.clone().reading(&REPORTS);
-        Ok(Self { verifier, now, any, each, scans: Policy::requiring(wanted) })
+        let scans = if keys.scanners.is_empty() { None } else { Some(scans(&keys.scanners, max_age)?) };
+        Ok(Self { verifier: verifier.clone().reading(&REPORTS), now, any, each, scans })
     }
 
     fn verdict(&self, subject: &Subject, evidence: &Evidence, policy: &Policy) -> Verdict {
@@ -62,7 +105,8 @@ impl Judge {
 
     /// Which of the keys have signed the image.
     pub(super) fn signers(&self, subject: &Subject, evidence: &Evidence) -> SignerState {
-        let verdict = self.verdict(subject, evidence, &self.any);
+        let Some(any) = &self.any else { return SignerState::NotVerified };
+        let verdict = self.verdict(subject, evidence, any);
         match &verdict {
             Verdict::Admit(_) => {}
             Verdict::Undecided(_) => return SignerState::Unknown { why: nearest(&verdict) },
@@ -84,7 +128,8 @@ impl Judge {
 
     /// What the newest scans say, by the word of any of the keys.
     pub(super) fn scan(&self, subject: &Subject, evidence: &Evidence) -> ScanState {
-        let verdict = self.verdict(subject, evidence, &self.scans);
+        let Some(scans) = &self.scans else { return ScanState::NotVerified };
+        let verdict = self.verdict(subject, evidence, scans);
         match &verdict {
             Verdict::Admit(_) => {}
             Verdict::Undecided(_) => return ScanState::Unknown { why: nearest(&verdict) },
@@ -156,6 +201,21 @@ impl Judge {
             None => self.scanned(scanners, true),
         }
     }
+}
+
+/// A scan by any of the keys, of the types that are scans by themselves.
+fn scans(keys: &[TrustedKey], max_age: Option<SignedDuration>) -> Result<Policy, Error> {
+    let types = SCAN_TYPES
+        .iter()
+        .map(|name| name.parse().map_err(|error| Error::new(ErrorKind::Policy, format!("{name}: {error}"))));
+    // What a scan found is shown, and refused by nobody here.
+    let mut rules = ScanRules::new();
+    rules.require_complete = false;
+    rules.min_components = 0;
+    rules.deny_malicious = false;
+    let wanted = AttestationRequirement::by(types.collect::<Result<Vec<_>, _>>()?, keys.to_vec())?
+        .scan(rules, max_age.map_or(Oldest::Unlimited, Oldest::Age))?;
+    Ok(Policy::requiring(wanted))
 }
 
 fn score(claim: &Verified<Attestation>, scan: &Scan) -> ScannerScore {

@@ -20,8 +20,8 @@ use waxseal_core::{Digest, KeyId};
 pub use cluster::{DUMP_BYTES, DUMP_OBJECTS};
 pub use holdings::Holdings;
 pub use image::{
-    AttachedClaims, ImageKind, ImageScan, InventoryImage, PlatformImage, ScanState, ScannerScore, Signer,
-    SignerState, Trouble, Why,
+    AttachedClaims, ImageKind, ImageScan, ImageVerdict, InventoryImage, PlatformImage, ScanState,
+    ScannerScore, Signer, SignerState, Trouble, Why,
 };
 pub use job::{Inventorying, Step};
 pub use registry::RegistryPrefix;
@@ -46,6 +46,9 @@ pub struct Inventory {
     pub verified: bool,
     /// The keys whose word counted.
     pub keys: Vec<InventoryKey>,
+    /// The policy file that decided, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<InventoryPolicy>,
     /// Whether everything could be read. What could not is named.
     pub complete: bool,
     /// How many images of which kind.
@@ -71,6 +74,16 @@ pub struct InventoryKey {
     pub id: KeyId,
 }
 
+/// The policy file that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct InventoryPolicy {
+    /// Its name.
+    pub name: String,
+    /// The digest of the resolved policy.
+    pub digest: Digest,
+}
+
 /// How many images of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -87,6 +100,9 @@ pub struct Summary {
     pub unscanned: usize,
     /// Not to be found, or not to be read far enough to say either.
     pub unknown: usize,
+    /// Refused by the policy file, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<usize>,
 }
 
 impl Inventory {
@@ -105,6 +121,8 @@ impl Inventory {
             count(matches!(image.scan, ScanState::Unscanned { .. }), |summary| &mut summary.unscanned);
             count(image.is_unknown(), |summary| &mut summary.unknown);
         }
+        summary.refused =
+            self.policy.as_ref().map(|_| self.images.iter().filter(|image| image.is_refused()).count());
         self.complete = self.unreadable.is_empty() && self.images.iter().all(InventoryImage::is_complete);
         self.summary = summary;
         self
