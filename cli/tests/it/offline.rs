@@ -48,6 +48,7 @@ const LOCAL: &[&str] = &[
     "pack --image-key app.pub --key app.key --out app.wax.tar --identity r.example.com/app oci:app:1.0",
     "pack verify --key app.pub --image-key app.pub app.wax.tar",
     "unpack --key app.pub --image-key app.pub --to oci:incoming app.wax.tar",
+    "promote --key app.pub oci:app:1.0 oci:promoted:1.0",
     "tree oci:app:1.0",
     "triangulate oci:app:1.0",
     "copy oci:app:1.0 oci-archive:app.tar:1.0",
@@ -95,6 +96,7 @@ const REMOTE: &[&str] = &[
     "pack --image-key app.pub --key app.key --out other.wax.tar registry.example.com/app:1.0",
     "pack diff --have have.json registry.example.com/app:1.0",
     "unpack --key app.pub --image-key app.pub --to registry.example.com/in app.wax.tar",
+    "promote --key app.pub registry.example.com/app:1.0 oci:promoted:2.0",
     "doctor registry.example.com",
     "login --username robot --password-stdin registry.example.com",
 ];
