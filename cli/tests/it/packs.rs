@@ -622,6 +622,18 @@ fn a_layout_with_a_name_is_packed_too() {
     let json = room.run(&["pack", "verify", "--key", "pack.pub", "-o", "json", "app.wax.tar"]).ends(0).json();
     assert_eq!(json["images"][0]["name"], "registry.example.com/prod/app:1.0");
     assert!(!below(&room.path("local")).is_empty());
+    // Two images of one name are a mistake, and neither stays behind unseen.
+    small("another").write_layout(&room.path("other"), "1.0");
+    room.ok(&[
+        "sign",
+        "--key",
+        "release.key",
+        "--identity",
+        "registry.example.com/prod/app",
+        "oci:other:1.0",
+    ]);
+    let two = [&named[..], &["oci:other:1.0"]].concat();
+    room.run(&two).ends(2).prints_nothing().says("registry.example.com/prod/app:1.0 is both");
     // The file that is read is never the one that is written.
     let same = ["pack", "--image-key", "release.pub", "--out", "app.wax.tar", "oci-archive:app.wax.tar:1.0"];
     room.run(&same).ends(2).says("overwritten");

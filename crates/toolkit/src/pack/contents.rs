@@ -68,8 +68,18 @@ impl Contents {
         for (image, beside) in images {
             let name = name(image)?;
             let digest = *image.digest();
-            if packed.iter().any(|known| known.image.name == name) {
-                continue;
+            match packed.iter().find(|known| known.image.name == name) {
+                Some(known) if known.image.digest == digest => continue,
+                Some(known) => {
+                    return Err(Error::new(
+                        ErrorKind::Usage,
+                        format!(
+                            "{name} is both {} and {digest}: an image of a pack has a name of its own",
+                            known.image.digest
+                        ),
+                    ));
+                }
+                None => {}
             }
             let mut whole = PackedImage {
                 image: PackImage::new(name.clone(), digest),
