@@ -7,6 +7,7 @@ use waxseal::promote::{Condition, TagGlob, TagTemplate};
 
 use super::Annotation;
 use super::policy::PolicyArgs;
+use super::record::RecordArgs;
 use super::registry::RegistryArgs;
 use crate::signer::SignerArgs;
 
@@ -75,6 +76,8 @@ pub(crate) struct PromoteArgs {
     pub(crate) verifier_id: Option<String>,
     #[command(flatten)]
     pub(crate) signer: SignerArgs,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
     /// Look at everything, write nothing, and say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,5 +1,6 @@
 //! `waxseal promote`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
@@ -11,14 +12,18 @@ use waxseal::promote::{
 };
 use waxseal::{Decision, promote};
 use waxseal_core::policy::PolicySet;
+use waxseal_core::record::RecordedImage;
+use waxseal_core::verify::Unseen;
 use waxseal_core::{Policy, SignatureRequirement, Signer};
 use waxseal_oci::transfer::{Delivered, Progress};
 
 use super::judging::{annotations, verifier};
+use super::record::Recording;
 use crate::args::promote::{EvidenceArg, PromoteArgs, PromoteOutput, UnmetArg};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::{read, standard_input};
+use crate::file;
+use crate::input::{key_files, read, standard_input};
 use crate::output::progress::Bar;
 use crate::output::{self, counted, escape};
 use crate::session::{Session, location};
@@ -34,6 +39,10 @@ pub(crate) async fn run(args: &PromoteArgs, offline: bool) -> Result<Exit, Fault
     let list = ("the list", args.from.as_deref() == Some(std::path::Path::new("-")));
     let password = ("the registry's password", args.registry.registry_password_stdin);
     let stdin = standard_input(keys.chain([password, list]))?;
+    args.record.fits(args.policy.file()?)?;
+    let inputs = key_files(args.key.iter().chain(&args.vsa_key)).into_iter();
+    let inputs: Vec<_> = inputs.chain(args.policy.policy.clone()).chain(args.from.clone()).collect();
+    file::fits(args.record.record.as_deref(), inputs.iter().map(PathBuf::as_path))?;
     let mut listed = listed(args)?;
     let names = listed.iter().flat_map(|one| [&one.from, &one.to]);
     let session = Session::new(&args.registry, offline, args.identity.as_deref(), names)?;
@@ -46,6 +55,7 @@ pub(crate) async fn run(args: &PromoteArgs, offline: bool) -> Result<Exit, Fault
     if args.all_tags || args.tags.is_some() {
         listed = of_tags(args, &session, &listed).await?;
     }
+    let recording = Recording::open(&args.record, &session, args.signer.allow_example_keys)?;
     let bar = Arc::new(Bar::new("promoting"));
     let mut job = job;
     job.options = job.options.with_progress(Arc::clone(&bar) as Arc<dyn Progress>);
@@ -69,6 +79,9 @@ pub(crate) async fn run(args: &PromoteArgs, offline: bool) -> Result<Exit, Fault
             Err(fault) => fault.exit(),
         });
         counts.add(&promotion);
+        if let Some(recording) = &recording {
+            exit = output::told(exit, record(recording, &job, &one, &promotion));
+        }
         exit = output::told(exit, show(&one, &promotion, args.output));
     }
     bar.clear();
@@ -76,6 +89,31 @@ pub(crate) async fn run(args: &PromoteArgs, offline: bool) -> Result<Exit, Fault
         output::talk(&counts.words());
     }
     Ok(exit)
+}
+
+/// Records what was decided over the source; what a condition on the tag passed over was not looked at.
+fn record(
+    recording: &Recording,
+    job: &Promoting,
+    one: &Listed,
+    promotion: &Result<Promotion, Fault>,
+) -> Result<(), Fault> {
+    let (policy, now) = (&job.decision.policy, job.decision.now);
+    let mut image = RecordedImage::named(&one.from);
+    image.without_exemptions = true;
+    match promotion {
+        Ok(promotion) => {
+            image.repository = promotion.source.repository().map(ToString::to_string);
+            match &promotion.verdict {
+                Some(verdict) => recording.decided(verdict, policy, image),
+                None => Ok(()),
+            }
+        }
+        Err(fault) => {
+            let unseen = Unseen::by(&one.from, fault.code(), fault.message(), policy, None, now);
+            recording.unseen(&unseen, policy, image)
+        }
+    }
 }
 
 async fn single(

@@ -134,7 +134,12 @@ fn a_policy_file_decides_and_what_it_only_exempts_stays() {
         .says_each(&["the policy exempts it (until Q1)", "[exempt]"]);
     room.run(&["promote", "--policy", "good.yaml", "--key", "p256.pub", &from, &to]).ends(2);
     room.run(&["promote", "--policy", "missing.yaml", &from, &to]).ends(4);
-    room.run(&["promote", "--policy", "good.yaml", &from, &to]).ends(0);
+    // What was decided is recorded, and can be decided again.
+    room.run(&["promote", "--key", "p256.pub", "--record", "r.json", &from, &to])
+        .ends(2)
+        .says("--policy FILE");
+    room.run(&["promote", "--policy", "good.yaml", "--record", "r.json", &from, &to]).ends(0);
+    room.run(&["record", "verify", "r.json", "--image", &from, "--policy", "good.yaml"]).ends(0);
 }
 
 #[test]
