@@ -33,6 +33,7 @@ mod packs;
 mod pages;
 mod passwords;
 mod policies;
+mod policy_examples;
 mod promote;
 mod records;
 mod registries;
