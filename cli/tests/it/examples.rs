@@ -54,6 +54,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "dockerfile verify", prepare: gate },
     Verb { name: "policy check", prepare: policy },
     Verb { name: "policy explain", prepare: policy },
+    Verb { name: "policy new", prepare: policy_new },
     Verb { name: "policy schema", prepare: policy },
     Verb { name: "pack", prepare: pack },
     Verb { name: "pack diff", prepare: pack },
@@ -62,6 +63,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "policy sign", prepare: signed_policy },
     Verb { name: "record verify", prepare: signed_policy },
     Verb { name: "promote", prepare: promote },
+    Verb { name: "policy test", prepare: policy_new },
     Verb { name: "save", prepare: save },
     Verb { name: "load", prepare: save },
     Verb { name: "scan annotate", prepare: reports },
@@ -247,6 +249,21 @@ rules:
     room.write("policy.yaml", text);
     room.write("release.pub", fixtures::public_key_pem("p256"));
     Setting::default()
+}
+
+/// The same, with an image that is signed for a name, and a case of it.
+fn policy_new(room: &Room) -> Setting {
+    let setting = policy(room);
+    let registry = Registry::start();
+    room.sign("p256", &crate::room::image(&registry), &[]);
+    let case =
+        format!("{{ image: \"{}\", expect: refuse, reason: unmatched }}", registry.image("app", "1.0"));
+    room.write(
+        "cases.yaml",
+        format!("apiVersion: waxseal/v1\nkind: PolicyTest\npolicy: policy.yaml\ncases: [{case}]\n"),
+    );
+    let replacements = vec![("registry.example.com", registry.host())];
+    Setting { replacements, _guests: vec![Box::new(registry)], ..setting }
 }
 
 fn attach_attestation(room: &Room) -> Setting {

@@ -235,3 +235,90 @@ fn all_platforms_widens_what_a_policy_judges() {
     }
     pushed(&registry, "app");
 }
+
+#[test]
+fn new_writes_what_is_there_and_it_admits() {
+    let registry = Registry::start();
+    let room = Room::new();
+    let name = image(&registry);
+    let new = |more: &[&str]| room.run(&[&["policy", "new", "--key", "p256.pub", &name], more].concat());
+    room.write("p256.pub", fixtures::public_key_pem("p256"));
+    new(&[]).ends(1).says("no signature that is there verifies").prints_nothing();
+    room.sign("p256", &name, &["-a", "stage=release"]);
+    room.sign("ed25519", &name, &[]);
+    let [private, _, password] = room.keys("ed25519");
+    room.write("sbom.json", r#"{"bomFormat":"CycloneDX"}"#);
+    room.write("result.json", r#"{"result":"PASSED"}"#);
+    for (kind, file) in
+        [("cyclonedx", "sbom.json"), ("https://in-toto.io/attestation/test-result/v0.1", "result.json")]
+    {
+        let made = ["attest", "--key", &private, "--password-file", &password];
+        room.ok(&[&made[..], &["--type", kind, "--predicate", file, &name]].concat());
+    }
+    room.keys("p384");
+    let made =
+        new(&["--key", "ed25519.pub", "--key", "p384.pub", "--name", "made"]).ends(0).data().to_owned();
+    for words in [
+        "by: [\"ed25519\",\"p256\"], threshold: 2, signedFor: same",
+        "# nothing that is there verifies with it: \"p384\"",
+        "# Signed with an annotation: annotations: { \"stage\": \"release\" }",
+        "type: \"https://cyclonedx.org/bom\", by: [\"ed25519\"]",
+        "# It has a result",
+    ] {
+        assert!(made.contains(words), "{words}: {made}");
+    }
+    room.write("made.yaml", &made);
+    room.run(&["policy", "check", "--strict", "made.yaml"]).ends(0);
+    room.run(&["verify", "--policy", "made.yaml", &name]).ends(0);
+    let other = registry.image("other", "1.0");
+    pushed(&registry, "other");
+    room.run(&["verify", "--policy", "made.yaml", &other]).ends(1);
+}
+
+#[test]
+fn cases_have_the_verdicts_that_they_must_have() {
+    let registry = Registry::start();
+    let room = room(&registry);
+    let name = image(&registry);
+    room.sign("p256", &name, &[]);
+    room.run(&["save", &name, "--dir", "tests/app"]).ends(0);
+    room.write("tests/pod.yaml", format!("kind: Pod\nspec: {{containers: [{{image: '{name}'}}]}}\n"));
+    let host = registry.host();
+    let cases = format!(
+        "apiVersion: waxseal/v1
+kind: PolicyTest
+policy: ../policy.yaml
+cases:
+  - {{ name: a release, image: \"oci:app\", as: {host}/app, expect: admit, basis: verified }}
+  - {{ name: elsewhere, image: \"oci:app\", as: {host}/other, expect: refuse, reason: signed-for-mismatch }}
+  - {{ image: \"oci:app\", expect: refuse, reason: unmatched }}
+  - {{ name: in a registry, image: \"{name}\", namespace: prod, expect: admit }}
+  - {{ name: a pod, manifest: pod.yaml, expect: admit }}
+"
+    );
+    room.write("tests/cases.yaml", &cases);
+    let test = |more: &[&str]| room.run(&[&["policy", "test", "tests/cases.yaml"], more].concat());
+    assert!(test(&[]).ends(0).data().ends_with("5 case(s), 0 failed\n"));
+    let json = test(&["-o", "json"]).ends(0).json();
+    assert_eq!((&json["schema"], &json["failed"]), (&"waxseal/policy-test/v1".into(), &0.into()));
+    // The key is not valid yet at that time; and of a case that has another verdict the table says which.
+    let key = "{ file: keys/release.pub, validFrom: 2026-01-01 }";
+    room.write("policy.yaml", policy(&registry).replace("{ file: keys/release.pub }", key));
+    room.write("tests/cases.yaml", cases.replace("basis: verified", "at: 2025-12-31T00:00:00Z"));
+    let shown = test(&[]).ends(1);
+    let line = shown.data().lines().find(|line| line.contains("FAILED")).unwrap_or_default();
+    assert!(line.contains("a release") && line.contains("refuse (key-not-yet-valid)"), "{shown}");
+    assert!(shown.data().ends_with("5 case(s), 1 failed\n"));
+    for (from, to, code) in [
+        ("expect: admit, basis", "expect: yes, basis", "[unknown-word]"),
+        ("manifest: pod.yaml", "manifest: pod.yaml, image: x", "[one-of]"),
+        ("kind: PolicyTest", "kind: Policy", "[kind]"),
+        ("cases:\n", "cases: []\nmore:\n", "[unknown-field]"),
+    ] {
+        room.write("tests/cases.yaml", cases.replace(from, to));
+        test(&[]).ends(4).says(code);
+    }
+    room.write("tests/cases.yaml", cases.replace("policy: ../policy.yaml\n", ""));
+    test(&[]).ends(2);
+    test(&["--policy", "policy.yaml"]).ends(0);
+}

@@ -2,8 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod new;
 pub(crate) mod schema;
 pub(crate) mod sign;
+pub(crate) mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -74,8 +76,10 @@ pub(crate) struct PolicyCommandArgs {
 pub(crate) enum PolicyWhat {
     Check(check::PolicyCheckArgs),
     Explain(Box<explain::PolicyExplainArgs>),
+    New(Box<new::PolicyNewArgs>),
     Schema(schema::PolicySchemaArgs),
     Sign(Box<sign::PolicySignArgs>),
+    Test(Box<test::PolicyTestArgs>),
 }
 
 /// What the commands about policies print on stdout.

@@ -30,6 +30,7 @@
 //! # Ok::<(), waxseal_core::policy::file::PolicyFileError>(())
 //! ```
 
+mod cases;
 mod check;
 mod document;
 mod problem;
@@ -43,6 +44,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use cases::{CaseSubject, PolicyCase, PolicyCases};
 pub use problem::{PolicyFileError, Position, Problem, ProblemCode};
 pub use schema::json_schema;
 

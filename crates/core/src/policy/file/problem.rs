@@ -206,7 +206,7 @@ codes! {
     /// Another `apiVersion` than this program reads.
     ApiVersion = Error "api-version", "write `apiVersion: waxseal/v1`, or use the release that the file was written for";
     /// Another `kind` of document.
-    Kind = Error "kind", "write `kind: Policy`";
+    Kind = Error "kind", "write `kind: Policy`, or `kind: PolicyTest` in a file of cases";
     /// A time that is none.
     Time = Error "time", "write a day as 2026-12-31, or a time as 2026-12-31T00:00:00Z";
     /// An age that is none.

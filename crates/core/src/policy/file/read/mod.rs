@@ -4,6 +4,7 @@
 //! wrong. Nothing is made of a document in which anything was.
 
 mod attestation;
+mod cases;
 mod rule;
 mod scan;
 mod text;
@@ -19,6 +20,7 @@ use crate::digest::Digest;
 use crate::key::Scheme;
 use crate::policy::{Mirror, PolicyError, RepositoryGlob, Unmatched};
 
+pub(super) use self::cases::cases;
 pub(super) use self::text::age;
 
 /// A document, as far as it can be understood, and what is wrong with it.

@@ -5,7 +5,7 @@ mod json;
 mod table;
 
 pub use json::json_schema;
-pub(super) use table::POLICY;
+pub(super) use table::{CASES, POLICY};
 
 /// What may stand at a place.
 #[derive(Clone, Copy, Debug)]

@@ -406,3 +406,45 @@ const GRACE: Object = Object {
         ),
     ],
 };
+
+/// A file of cases.
+pub(in super::super) const CASES: Object = Object {
+    name: "PolicyTest",
+    about: "Images whose verdicts by a policy are known.",
+    one_of: &[],
+    fields: &[
+        must("apiVersion", Shape::Word(&["waxseal/v1"]), "The version of this form."),
+        must("kind", Shape::Word(&["PolicyTest"]), "The kind of document."),
+        may("policy", Shape::Text(Text::Path), "The policy, relative to this file."),
+        must("cases", Shape::List { item: &Shape::Object(&CASE), least: 1 }, "The cases."),
+    ],
+};
+
+const CASE: Object = Object {
+    name: "Case",
+    about: "What is judged, and what must come of it.",
+    one_of: &[&["image", "manifest"]],
+    fields: &[
+        may("name", WORDS, "Its name, for output."),
+        may("image", WORDS, "An image; the path of a layout or an archive is relative to this file."),
+        may(
+            "manifest",
+            Shape::Text(Text::Path),
+            "A file with manifests, relative to this file: the worst of its images counts.",
+        ),
+        may(
+            "as",
+            Shape::Text(Text::Repository),
+            "The repository that an image in a layout or an archive goes by.",
+        ),
+        may("namespace", WORDS, "The namespace that it is to run in."),
+        may("at", TIME, "The moment as of which it is judged."),
+        must("expect", Shape::Word(&["admit", "refuse", "undecided"]), "The outcome that it must have."),
+        may(
+            "basis",
+            Shape::Word(&["verified", "exempt", "warned", "unmatched"]),
+            "The ground on which it must be admitted.",
+        ),
+        may("reason", WORDS, "The code of the nearest miss that it must have."),
+    ],
+};

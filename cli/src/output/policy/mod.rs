@@ -1,5 +1,8 @@
 //! Policy files: what is wrong with one, and what it asks of an image.
 
+mod cases;
+mod new;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,6 +12,9 @@ use waxseal::policy::Loaded;
 use waxseal_core::policy::file::Problem;
 use waxseal_core::policy::{Exemption, PolicySet, Requirement, Rule};
 use waxseal_core::{ImageRef, Repository};
+
+pub(crate) use cases::{CaseOutcome, Found, cases_json, cases_text};
+pub(crate) use new::{Carried, Result, new_text};
 
 use super::escape;
 
