@@ -34,7 +34,7 @@ impl RecordArgs {
 
 /// Decision records: what was decided over an image, by which policy, on what evidence
 ///
-/// `--record FILE` of verify and gate writes them, one a line. A record is for people and auditors: it admits nothing.
+/// `--record FILE` of verify, gate and promote writes them, one a line. A record is for people and auditors: it admits nothing.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct RecordCommandArgs {
