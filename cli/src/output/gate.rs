@@ -10,7 +10,7 @@ use waxseal::mention::{Note, NoteCode, Place};
 use waxseal_core::verify::Outcome;
 
 use super::scan::tables::{add, new};
-use super::verdict::{finding, ground, others, requirements, unchecked};
+use super::verdict::{finding, ground, others, requirements, unchecked, warning};
 use super::{advice, counted, escape};
 use crate::fault::Fault;
 
@@ -116,10 +116,9 @@ fn explained(text: &mut String, image: &GatedImage) {
         ground(text, verdict);
     }
     requirements(text, image.requirements());
-    for warning in image.verdict().map(|verdict| verdict.report().warnings.as_slice()).unwrap_or_default() {
-        requirements(text, &warning.report().requirements);
-        if let Some(miss) = warning.nearest_miss() {
-            let _ = writeln!(text, "  warning:  {}", finding(miss));
+    for of_rule in image.verdict().map(|verdict| verdict.report().warnings.as_slice()).unwrap_or_default() {
+        warning(text, of_rule);
+        if let Some(miss) = of_rule.nearest_miss() {
             let _ = writeln!(text, "  try:      {}", advice(miss));
         }
     }

@@ -29,11 +29,8 @@ pub(crate) fn text<T>(named: &str, verdict: &Verdict<T>) -> String {
     }
     ground(&mut text, verdict);
     requirements(&mut text, &report.requirements);
-    for warning in &report.warnings {
-        requirements(&mut text, &warning.report().requirements);
-        if let Some(miss) = warning.nearest_miss() {
-            let _ = writeln!(text, "  warning:  {}", finding(miss));
-        }
+    for of_rule in &report.warnings {
+        warning(&mut text, of_rule);
     }
     for signature in verdict.signatures() {
         let _ = writeln!(text, "  signed:   {}", signed(signature));
@@ -71,6 +68,19 @@ pub(super) fn requirements(text: &mut String, requirements: &[RequirementReport]
         let rule = requirement.rule.as_ref().map(|rule| format!(", rule {}", escape(rule)));
         let rule = rule.unwrap_or_default();
         let _ = writeln!(text, "  required: {} ({mark}{rule})", escape(&requirement.wanted));
+    }
+}
+
+/// What rules that only warn have asked for, and what they miss.
+pub(super) fn warning(text: &mut String, warning: &Verdict) {
+    for requirement in &warning.report().requirements {
+        let mark = if requirement.met { "met" } else { "not met" };
+        let rule = requirement.rule.as_ref().map(|rule| format!("rule {}", escape(rule)));
+        let rule = rule.unwrap_or_else(|| "its rule".to_owned());
+        let _ = writeln!(text, "  wanted:   {} ({mark}, {rule} only warns)", escape(&requirement.wanted));
+    }
+    if let Some(miss) = warning.nearest_miss() {
+        let _ = writeln!(text, "  warning:  {}", finding(miss));
     }
 }
 

@@ -294,7 +294,9 @@ fn a_pack_travels_in_parts_and_packed() {
             worn[100] ^= 4;
             room.write("app.wax.tar.part-0002", worn);
             let run = room.run(&[&UNPACK[..], &[&host, "app.wax.tar"]].concat()).ends(1);
-            assert!(run.stderr.contains("part-0002") || run.stderr.contains("blobs/"), "{run}");
+            // What is at that place depends on the length of the signatures: a blob, or the head of an entry.
+            let named = ["part-0002", "blobs/", "checksum"].iter().any(|word| run.stderr.contains(word));
+            assert!(named, "{run}");
             room.write("app.wax.tar.part-0002", part);
             room.run(&[&UNPACK[..], &[&host, "app.wax.tar.parts.json"]].concat()).ends(0);
         }
