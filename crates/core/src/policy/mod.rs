@@ -16,6 +16,7 @@ mod summary;
 mod terms;
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use serde::Serialize;
 
 pub use attestation::{AttestationRequirement, Oldest};
@@ -183,6 +184,12 @@ impl Requirement {
             Self::Attestation(requirement) => requirement.terms(),
         }
     }
+}
+
+/// A day as `2026-12-31`. A time of the day behind it makes it none: nobody would look at that time, and where it has no zone
+/// nobody knows which moment is meant.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    (text.len() == "2026-12-31".len()).then(|| text.parse().ok()).flatten()
 }
 
 /// An age in words: in days where it is whole days, else as hours, minutes and seconds.

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::super::{PolicyError, RepositoryGlob};
+use super::super::{PolicyError, RepositoryGlob, day};
 use crate::reference::Repository;
 use crate::scan::ScanFinding;
 
@@ -45,8 +45,9 @@ impl IgnoreRule {
         if let Ok(time) = text.parse() {
             return Ok(time);
         }
-        let end = text.parse::<Date>().and_then(Date::tomorrow).and_then(|day| day.to_zoned(TimeZone::UTC));
-        end.map(|end| end.timestamp()).map_err(|_| no)
+        let next = day(text).and_then(|day| day.tomorrow().ok());
+        let end = next.and_then(|day: Date| day.to_zoned(TimeZone::UTC).ok());
+        end.map(|end| end.timestamp()).ok_or(no)
     }
 
     /// Only in this package: its name, `name@version`, or its package URL.

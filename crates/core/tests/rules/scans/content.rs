@@ -227,7 +227,9 @@ fn a_day_of_an_ignore_rule_counts_to_its_end() {
     let expiry = |text: &str| IgnoreRule::expiry(text).map(|time| time.to_string());
     assert_eq!(expiry("2026-12-31").unwrap(), "2027-01-01T00:00:00Z");
     assert_eq!(expiry("2026-12-31T12:00:00+01:00").unwrap(), "2026-12-31T11:00:00Z");
-    for text in ["", "soon", "31.12.2026", "2026-13-01"] {
+    for text in
+        ["", "soon", "31.12.2026", "2026-13-01", "2026-12-31T12:00:00", "2026-12-31 12:00", "20261231"]
+    {
         assert_eq!(expiry(text).unwrap_err().code(), "policy-scan-rule", "{text}");
     }
 }

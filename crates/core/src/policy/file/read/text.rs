@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::policy::day;
+
 /// An age: numbers, each with its unit (w, d, h, m, s), added up, more than nothing.
 pub(in super::super) fn age(text: &str) -> Option<SignedDuration> {
     const UNITS: [(&str, i64); 5] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
@@ -22,13 +24,13 @@ pub(in super::super) fn age(text: &str) -> Option<SignedDuration> {
 
 /// A time, or the first moment of a day in UTC.
 pub(super) fn day_begins(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| midnight(text.parse().ok()?))
+    text.parse().ok().or_else(|| midnight(day(text)?))
 }
 
 /// A time, or the last moment of a day in UTC.
 pub(super) fn day_ends(text: &str) -> Option<Timestamp> {
     let end = |day: Date| midnight(day.tomorrow().ok()?)?.checked_sub(SignedDuration::from_nanos(1)).ok();
-    text.parse().ok().or_else(|| end(text.parse().ok()?))
+    text.parse().ok().or_else(|| end(day(text)?))
 }
 
 fn midnight(day: Date) -> Option<Timestamp> {
