@@ -241,6 +241,14 @@ impl PackManifest {
             if entry.path.is_empty() || entry.path.len() > ARCHIVE_NAME_BYTES {
                 return shape(format!("a path of {} bytes", entry.path.len()));
             }
+            if entry.path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+                return shape(format!("{:?} is no plain path", entry.path));
+            }
+            // What a reader looks for under this name is what the entry's bytes were held against.
+            let own = || format!("blobs/{}/{}", entry.digest.algorithm(), entry.digest.hex());
+            if entry.path.starts_with("blobs/") && entry.path != own() {
+                return shape(format!("{:?} is listed with the digest {}", entry.path, entry.digest));
+            }
             if !paths.insert(entry.path.as_str()) {
                 return shape(format!("{:?} is listed twice", entry.path));
             }

@@ -34,6 +34,9 @@ impl Verifier {
         }
         let message = envelope.envelope().signed_bytes();
         let mut nearest = unknown_signer(None, keys);
+        // Every key that counts is told: a receiver keeps what it received under each of them, so that neither the order of
+        // signatures nor one that was taken away shows an older pack as new.
+        let mut counted: Vec<&TrustedKey> = Vec::new();
         for signature in signatures {
             for trusted in keys {
                 let schemes = Scheme::accepted_for(trusted.key().algorithm());
@@ -46,20 +49,19 @@ impl Verifier {
                     Err(Finding::new(Reason::AlgorithmNotAllowed).found(scheme.code()))
                 };
                 match counts {
-                    Ok(()) => {
-                        let manifest = envelope.claimed().map_err(|error| {
-                            Finding::new(Reason::MalformedPayload).by(trusted).found(error.to_string())
-                        })?;
-                        let proof =
-                            Proof { keys: vec![trusted.key().id()], policy: policy.digest(), at: now };
-                        return Ok(Verified::assertion(manifest, proof));
-                    }
+                    Ok(()) if counted.iter().any(|known| known.key().id() == trusted.key().id()) => {}
+                    Ok(()) => counted.push(trusted),
                     Err(finding) if finding.reason > nearest.reason => nearest = finding.by(trusted),
                     Err(_) => {}
                 }
             }
         }
-        Err(nearest)
+        let Some(first) = counted.first() else { return Err(nearest) };
+        let manifest = envelope
+            .claimed()
+            .map_err(|error| Finding::new(Reason::MalformedPayload).by(first).found(error.to_string()))?;
+        let keys = counted.iter().map(|trusted| trusted.key().id()).collect();
+        Ok(Verified::assertion(manifest, Proof { keys, policy: policy.digest(), at: now }))
     }
 }
 
@@ -119,6 +121,45 @@ mod tests {
         let strict = Verifier::new().pack(&envelope, &keys(), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(strict.unwrap_err().reason, Reason::ExampleKey);
         assert!(Verifier::new().pack(&envelope, &[], Timestamp::UNIX_EPOCH).is_err());
+    }
+
+    #[test]
+    fn every_trusted_key_that_signed_is_told() {
+        let other = include_bytes!("../../../../keys-example/security.key");
+        let password = Password::new("waxseal-example");
+        let other = LocalSigner::new(KeyFile::parse(other).unwrap().open(Some(&password)).unwrap());
+        let first = signer();
+        let trusted = [keys(), vec![TrustedKey::new("next", other.public_key().clone())]].concat();
+        let verifier = Verifier::new().allow_example_keys();
+        let told = |signers: &[&(dyn Signer + Sync)], trusted: &[TrustedKey]| {
+            let envelope = manifest().seal(signers).unwrap();
+            let verified = verifier.pack(&envelope, trusted, Timestamp::UNIX_EPOCH).unwrap().unwrap();
+            verified.proof().keys.clone()
+        };
+        let ids = [first.public_key().id(), other.public_key().id()];
+        assert_eq!(told(&[&first, &other], &trusted), ids);
+        assert_eq!(told(&[&other, &first], &trusted), [ids[1], ids[0]]);
+        // Nobody who is not trusted is told, and nobody twice.
+        assert_eq!(told(&[&other, &first], &keys()), [ids[0]]);
+        assert_eq!(told(&[&first, &first], &keys()), [ids[0]]);
+    }
+
+    #[test]
+    fn a_blob_is_listed_under_its_own_digest() {
+        let blob = Digest::of("blob");
+        let long = Digest::of_with(crate::digest::Algorithm::Sha512, "blob");
+        let path = |digest: Digest| format!("blobs/{}/{}", digest.algorithm(), digest.hex());
+        let listed = |path: String, digest: Digest| {
+            let mut manifest = manifest();
+            manifest.entries.push(PackEntry::new(path, 4, digest));
+            manifest.to_bytes().is_ok()
+        };
+        assert!(listed(path(blob), blob) && listed(path(long), long));
+        assert!(!listed(path(Digest::of("other")), blob));
+        assert!(!listed(path(long), blob));
+        assert!(!listed("blobs/sha256/x".to_owned(), blob));
+        assert!(!listed(format!("./{}", path(blob)), blob));
+        assert!(!listed(format!("x/../{}", path(blob)), blob));
     }
 
     #[test]
