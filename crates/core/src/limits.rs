@@ -88,6 +88,9 @@ pub const ENVELOPE_SIGNATURES: usize = 32;
 /// Most subjects in one in-toto statement.
 pub const STATEMENT_SUBJECTS: usize = 1_024;
 
+/// Most subjects of a statement that is signed on another machine: each is shown to whoever signs it.
+pub const REQUEST_SUBJECTS: usize = 16;
+
 /// Longest predicate type that may be asked for or written, in bytes.
 pub const PREDICATE_TYPE_BYTES: usize = 1_024;
 

@@ -1,9 +1,10 @@
 //! G5: what is signed elsewhere is shown from the bytes, and what comes back is held against the request.
 
 use serde_json::{Value, json};
+use waxseal_core::digest::Algorithm;
 use waxseal_core::encoding::{base64_decode, base64_encode};
 use waxseal_core::key::{KeyAlgorithm, LocalSigner};
-use waxseal_core::limits::{SIGNING_REQUEST_BYTES, SIGNING_RESPONSE_BYTES};
+use waxseal_core::limits::{REQUEST_SUBJECTS, SIGNING_REQUEST_BYTES, SIGNING_RESPONSE_BYTES};
 use waxseal_core::predicate::CYCLONE_DX;
 use waxseal_core::signing::detached::{
     DetachedError, DetachedRequest, DetachedResponse, PayloadKind, SignedElsewhere,
@@ -137,6 +138,60 @@ fn g5_nothing_is_signed_that_is_not_shown() {
     let mut number = whole.clone();
     number[0].1 = changed(&number[0].1, "\"release\"", "1");
     refused(&encoded(&number), "payload-not-canonical");
+}
+
+/// A statement is shown but for its predicate; what holds more than that is refused, on its own and in both formats.
+#[test]
+fn g5_a_statement_that_is_not_shown_whole_is_not_signed() {
+    let whole = payloads(&attestation("{}"));
+    let subject = |hex: &str| format!("{{\"digest\":{{\"sha256\":\"{hex}\"}}}}");
+    let end = "}],\"predicateType\"";
+    let more = |count: usize| {
+        let list: Vec<_> = (0..count).map(|at| subject(&Digest::of(at.to_string()).hex())).collect();
+        format!("}},{}],\"predicateType\"", list.join(","))
+    };
+    let sha512 = format!("\"sha512\":\"{}\",\"sha256\"", Digest::of_with(Algorithm::Sha512, "x").hex());
+    let (most, too_many) = (more(REQUEST_SUBJECTS - 1), more(REQUEST_SUBJECTS));
+    for (from, to, code) in [
+        ("\"_type\"", "\"more\":1,\"_type\"", Some("payload-not-shown")),
+        ("\"_type\"", " \"_type\"", None),
+        ("\"digest\"", "\"uri\":\"x\",\"digest\"", Some("payload-not-shown")),
+        ("\"digest\"", "\"annotations\":{\"uri\":\"x\"},\"digest\"", None),
+        ("\"sha256\"", "\"gitCommit\":\"00\",\"sha256\"", Some("payload-not-shown")),
+        ("\"sha256\"", &sha512, None),
+        (end, "},{\"digest\":{\"sha1\":\"00\"}}],\"predicateType\"", Some("payload-not-shown")),
+        (end, &too_many, Some("too-many-subjects")),
+        (end, &most, None),
+    ] {
+        for payloads in [vec![whole[0].clone()], vec![whole[1].clone()]] {
+            let changed: Vec<_> =
+                payloads.iter().map(|(kind, text)| (*kind, changed(text, from, to))).collect();
+            let read = parse(&encoded(&changed));
+            assert_eq!(read.as_ref().err().map(DetachedError::code), code, "{to}");
+        }
+        let statement = changed(&whole[1].1, from, to);
+        let request = AttestationRequest::of_statement(Some(&image()), statement.as_bytes(), &BOTH).unwrap();
+        let made = DetachedRequest::attestation(request);
+        assert_eq!(made.as_ref().err().map(DetachedError::code), code, "{to}");
+    }
+}
+
+#[test]
+fn g5_what_is_expected_is_all_that_it_is_about() {
+    let whole = payloads(&attestation("{}"));
+    let about = |from: &str, to: &str| {
+        let payload = [(whole[1].0, changed(&whole[1].1, from, to))];
+        parse(&encoded(&payload)).unwrap().to_be_signed().is_only_about(&image())
+    };
+    assert!(about("\"predicate\":{}", "\"predicate\":{\"a\":1}"));
+    assert!(signature(&[]).to_be_signed().is_only_about(&image()));
+    assert!(!signature(&[]).to_be_signed().is_only_about(&other_image()));
+    let end = "}],\"predicateType\"";
+    let with = |hex: &str| format!("}},{{\"digest\":{{\"sha256\":\"{hex}\"}}}}],\"predicateType\"");
+    assert!(about(end, &with(&image().hex())));
+    assert!(!about(end, &with(&other_image().hex())), "another subject beside it");
+    let sha512 = format!("\"sha512\":\"{}\",\"sha256\"", Digest::of_with(Algorithm::Sha512, "x").hex());
+    assert!(!about("\"sha256\"", &sha512), "another digest beside it");
 }
 
 #[test]

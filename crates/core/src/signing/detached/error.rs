@@ -2,6 +2,7 @@
 
 use super::{PayloadKind, REQUEST_SCHEMA, RESPONSE_SCHEMA};
 use crate::json::JsonError;
+use crate::limits::REQUEST_SUBJECTS;
 use crate::signing::SigningError;
 
 /// Why a request is not signed, or a response not attached.
@@ -71,6 +72,22 @@ pub enum DetachedError {
     NotCanonical {
         /// Which payload.
         kind: PayloadKind,
+    },
+    /// A statement holds something that nobody is shown.
+    #[error("{kind}: {what}, which is not shown")]
+    NotShown {
+        /// Which payload.
+        kind: PayloadKind,
+        /// What it holds.
+        what: String,
+    },
+    /// A statement is about more than what a person is shown.
+    #[error("{kind}: {found} subjects, and no more than {REQUEST_SUBJECTS} are shown")]
+    Subjects {
+        /// Which payload.
+        kind: PayloadKind,
+        /// How many there are.
+        found: usize,
     },
     /// Two payloads of one request say different things.
     #[error("the payloads disagree about the {about}: {one} and {other}")]
@@ -142,6 +159,8 @@ impl DetachedError {
             Self::Malformed { .. } => "malformed-payload",
             Self::Type { .. } => "payload-type-mismatch",
             Self::NotCanonical { .. } => "payload-not-canonical",
+            Self::NotShown { .. } => "payload-not-shown",
+            Self::Subjects { .. } => "too-many-subjects",
             Self::Disagree { .. } => "payloads-disagree",
             Self::Signing(error) => error.code(),
             Self::OtherRequest { .. } => "other-request",
@@ -162,6 +181,8 @@ impl DetachedError {
         "detached-encoding",
         "prehashed-payload",
         "payload-not-canonical",
+        "payload-not-shown",
+        "too-many-subjects",
         "payloads-disagree",
         "other-request",
         "superfluous-signature",

@@ -11,6 +11,7 @@ mod payload;
 mod reading;
 mod request;
 mod response;
+mod shown;
 
 pub use error::DetachedError;
 pub use payload::PayloadKind;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{DetachedError, DetachedResponse, PayloadKind, REQUEST_SCHEMA};
+use super::{DetachedError, DetachedResponse, PayloadKind, REQUEST_SCHEMA, shown};
 use crate::candidate::Format;
 use crate::digest::Digest;
 use crate::encoding::base64_encode;
@@ -54,6 +54,14 @@ pub enum SignedElsewhere {
     Attestation(SignedAttestation),
 }
 
+impl ToBeSigned {
+    /// Whether it is about this digest and nothing else: every subject has it, and no other.
+    pub fn is_only_about(&self, digest: &Digest) -> bool {
+        !self.subjects.is_empty()
+            && self.subjects.iter().all(|subject| subject.digests.as_slice() == [*digest].as_slice())
+    }
+}
+
 impl DetachedRequest {
     /// Asks for an image's signature.
     pub fn signature(request: SigningRequest) -> Self {
@@ -66,8 +74,12 @@ impl DetachedRequest {
         Self::of(Prepared::Signature(request), shown)
     }
 
-    /// Asks for an attestation.
+    /// Asks for an attestation. All of its statement but the predicate has to be what a person is shown.
     pub fn attestation(request: AttestationRequest) -> Result<Self, DetachedError> {
+        for (format, statement) in request.statements() {
+            let kind = if format == Format::Legacy { PayloadKind::DsseLegacy } else { PayloadKind::Dsse };
+            shown::whole(kind, statement)?;
+        }
         let mut statements = request.statements();
         let Some((_, statement)) = statements.next() else { return Err(DetachedError::Empty) };
         let read = Statement::parse(statement)
