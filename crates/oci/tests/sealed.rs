@@ -399,3 +399,95 @@ async fn a_list_of_parts_leads_to_files_beside_it_only() {
         assert!(kinds.contains(&refused.kind()), "{from} {to}: {refused}");
     }
 }
+
+/// A zstd frame of blocks as they are given: their kind, the size in their header, and what stands behind it.
+fn frame(size: usize, blocks: &[(u32, usize, &[u8])]) -> Vec<u8> {
+    let mut frame = b"\x28\xb5\x2f\xfd\xa0".to_vec();
+    frame.extend(u32::try_from(size).unwrap().to_le_bytes());
+    for (number, (kind, size, bytes)) in blocks.iter().enumerate() {
+        let last = u32::from(number + 1 == blocks.len());
+        let header = u32::try_from(*size).unwrap() << 3 | kind << 1 | last;
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.extend(*bytes);
+    }
+    frame
+}
+
+#[tokio::test]
+async fn no_frame_is_unpacked_to_look_for_headers_in_it() {
+    const RAW: u32 = 0;
+    const REPEATED: u32 = 1;
+    const PACKED: u32 = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a.tar");
+    let mut first = entry(b'0', "first", "", &vec![0; 128 << 10]);
+    first.truncate(BLOCK);
+    let second = entry(b'0', "more", "", b"");
+    let zeros = (REPEATED, 128 << 10, b"\0".as_slice());
+    let apart = [
+        frame(BLOCK + (128 << 10), &[(RAW, BLOCK, &first), zeros]),
+        frame(BLOCK, &[(RAW, BLOCK, &second)]),
+        frame(2 * BLOCK, &[(REPEATED, 2 * BLOCK, b"\0")]),
+    ];
+    let opened = async |bytes: Vec<u8>| {
+        fs::write(&target, bytes).unwrap();
+        let refused = Sealed::open(&target).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidLayout, "{refused}");
+        refused.to_string()
+    };
+    // The headers are in order, and what is missed is the index of a layout.
+    let missing = opened(apart.concat()).await;
+    assert!(!missing.contains("frame"), "{missing}");
+    // No decoder takes the last block: an error that speaks of the place of the header shows that none came so far. One
+    // block in between, as a decoder may be a block ahead.
+    let broken = (PACKED, 4, b"\xff\xff\xff\xff".as_slice());
+    let together = frame(2 * BLOCK + (128 << 10), &[(RAW, BLOCK, &first), zeros, broken]);
+    let refused = opened([together, apart[2].clone()].concat()).await;
+    assert!(refused.contains("not at the beginning of a frame (byte 131584)"), "{refused}");
+    // The same of the end.
+    let end = frame(2 * BLOCK + (128 << 10), &[(RAW, BLOCK, &second), zeros, broken]);
+    let refused = opened([apart[0].clone(), end, apart[2].clone()].concat()).await;
+    assert!(refused.contains("not at the beginning of a frame (byte 132096)"), "{refused}");
+}
+
+#[tokio::test]
+async fn long_names_are_packed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut files, _) = files(folder.path()).await;
+    files.insert(2, File::of(format!("notes/{}", "n".repeat(150)), "long"));
+    let target = folder.path().join("a.tar");
+    sealed::write(&target, files.clone(), &options(true, None)).await.unwrap();
+    check(&target, &entries(&files)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_read_at_the_opening_is_what_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, _) = files(folder.path()).await;
+    let entries = entries(&files);
+    let target = folder.path().join("a.tar");
+    sealed::write(&target, files, &Options::default()).await.unwrap();
+    let good = fs::read(&target).unwrap();
+    let compared = async |name: &str, from: &str, to: &str| {
+        // Pieces up to the entry, and its header.
+        let before: usize = pieces(&good, &entries)
+            .iter()
+            .zip(&entries)
+            .take_while(|(_, entry)| entry.path != name)
+            .map(|(piece, _)| piece.len())
+            .sum();
+        let (start, length) = (before + BLOCK, from.len());
+        let at = start + good[start..].windows(length).position(|bytes| bytes == from.as_bytes()).unwrap();
+        let mut other = good.clone();
+        other[at..at + length].copy_from_slice(to.as_bytes());
+        // The same file answers otherwise when it is read again.
+        fs::write(&target, &other).unwrap();
+        let sealed = Sealed::open(&target).await.unwrap();
+        fs::write(&target, &good).unwrap();
+        sealed.check(entries.clone(), Arc::new(Silent::default())).await
+    };
+    compared("index.json", "app:1.0", "app:1.0").await.unwrap();
+    let refused = compared("index.json", "app:1.0", "app:2.0").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::DigestMismatch, "{refused}");
+    assert!(refused.to_string().contains("index.json"), "{refused}");
+}

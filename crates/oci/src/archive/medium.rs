@@ -161,8 +161,18 @@ impl Read for Cursor {
 impl Seek for Cursor {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let SeekFrom::Start(at) = to else { return Err(io::ErrorKind::Unsupported.into()) };
-        if at != self.0.at {
-            self.0 = self.0.medium.slice(at, u64::MAX);
+        let ahead = at.checked_sub(self.0.at);
+        let within = |ahead: &u64| self.0.decoder.as_ref().is_some_and(|decoding| *ahead < decoding.left);
+        match ahead {
+            Some(0) => {}
+            // A decoder that stands there already would begin at its frame again.
+            Some(ahead) if within(&ahead) => {
+                let passed = io::copy(&mut self.0.by_ref().take(ahead), &mut io::sink())?;
+                if passed != ahead {
+                    return Err(short());
+                }
+            }
+            _ => self.0 = self.0.medium.slice(at, u64::MAX),
         }
         Ok(at)
     }

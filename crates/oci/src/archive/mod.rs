@@ -437,13 +437,43 @@ impl View {
 
     /// The view of an archive whose entries are known to be those of a layout.
     fn layout(file: Arc<Medium>, before: Option<Identity>, table: Table, shown: &str) -> Result<Self, Error> {
-        let marker = small(&file, table.span(MARKER), MARKER_BYTES, shown)?;
-        check_marker(&format!("{MARKER} of {shown}"), marker.as_deref())?;
-        let index = small(&file, table.span(INDEX), LAYOUT_INDEX_BYTES, shown)?
-            .ok_or_else(|| Error::new(ErrorKind::InvalidLayout, format!("{INDEX} is missing in {shown}")))?;
-        let index = Index::parse(&index, &format!("{INDEX} of {shown}"))?;
+        let heads = Heads::read(&file, &table, shown)?;
+        Self::with(file, before, table, &heads, shown)
+    }
+
+    /// The same with its marker and index, which were read already.
+    fn with(
+        file: Arc<Medium>,
+        before: Option<Identity>,
+        table: Table,
+        heads: &Heads,
+        shown: &str,
+    ) -> Result<Self, Error> {
+        let index = Index::parse(&heads.index, &format!("{INDEX} of {shown}"))?;
         let (file, made) = (Some(file), HashMap::new());
         Ok(Self { file, table, index, before, uncommitted: false, made, sealed: false })
+    }
+}
+
+/// The files that make entries a layout.
+#[derive(Debug)]
+struct Heads {
+    marker: Vec<u8>,
+    index: Vec<u8>,
+}
+
+impl Heads {
+    fn read(file: &Arc<Medium>, table: &Table, shown: &str) -> Result<Self, Error> {
+        let marker = small(file, table.span(MARKER), MARKER_BYTES, shown)?;
+        check_marker(&format!("{MARKER} of {shown}"), marker.as_deref())?;
+        let index = small(file, table.span(INDEX), LAYOUT_INDEX_BYTES, shown)?
+            .ok_or_else(|| Error::new(ErrorKind::InvalidLayout, format!("{INDEX} is missing in {shown}")))?;
+        Ok(Self { marker: marker.unwrap_or_default(), index })
+    }
+
+    /// Their names, and the bytes that were read.
+    fn files(&self) -> [(&'static str, &[u8]); 2] {
+        [(MARKER, &self.marker), (INDEX, &self.index)]
     }
 }
 

@@ -46,8 +46,19 @@ impl Table {
         links: Links,
         shown: &str,
     ) -> Result<Self, Error> {
-        let (table, directories) = (Self::default(), HashSet::new());
-        Scan { file, length, shown, links, at: 0, table, directories }.run()
+        Scan::of(file, length, links, shown).run()
+    }
+
+    /// The same of an archive that is packed in frames, of which `frames` says where each begins and how much it holds.
+    /// Entries must begin where frames do: to look for a header behind other content, that would have to be unpacked,
+    /// once for each header, and a small file may hold any number of bytes.
+    pub(super) fn read_packed(
+        file: &mut (impl Read + Seek),
+        frames: &[(u64, u64)],
+        length: u64,
+        shown: &str,
+    ) -> Result<Self, Error> {
+        Scan { frames: Some(frames), ..Scan::of(file, length, Links::Refused, shown) }.run()
     }
 
     /// Adds a file. One of the name that is there already is an error that the caller has excluded.
@@ -88,18 +99,29 @@ struct Scan<'a, F> {
     length: u64,
     shown: &'a str,
     links: Links,
+    /// Where frames begin, if it is packed.
+    frames: Option<&'a [(u64, u64)]>,
     at: u64,
     table: Table,
     directories: HashSet<String>,
 }
 
-impl<F: Read + Seek> Scan<'_, F> {
+impl<'a, F: Read + Seek> Scan<'a, F> {
+    fn of(file: &'a mut F, length: u64, links: Links, shown: &'a str) -> Self {
+        let (table, directories) = (Table::default(), HashSet::new());
+        Self { file, length, shown, links, frames: None, at: 0, table, directories }
+    }
+
     fn run(mut self) -> Result<Table, Error> {
         self.refuse_compressed()?;
         let mut next = Records::default();
         let mut extended = false;
         let mut entries = 0_usize;
         loop {
+            // What follows an extended header stands in its frame, and near: those have a limit.
+            if !extended {
+                self.begins_frame()?;
+            }
             let block = self.block()?;
             if block.iter().all(|byte| *byte == 0) {
                 if extended {
@@ -145,6 +167,14 @@ impl<F: Read + Seek> Scan<'_, F> {
                     extended = false;
                 }
             }
+        }
+    }
+
+    fn begins_frame(&self) -> Result<(), Error> {
+        let Some(frames) = self.frames.filter(|_| self.at < self.length) else { return Ok(()) };
+        match frames.binary_search_by_key(&self.at, |(start, _)| *start) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.refuse("has an entry not at the beginning of a frame")),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use waxseal_core::Digest;
 use waxseal_core::digest::Hasher;
 
 use super::super::medium::Slice;
@@ -29,6 +30,7 @@ enum Work<'a> {
 
 pub(super) fn check(sealed: &Sealed, entries: &[Entry], progress: &dyn Progress) -> Result<(), Error> {
     names(sealed, entries)?;
+    heads(sealed, entries)?;
     let mut work: Vec<Work<'_>> = sealed.parts.iter().map(Work::Part).collect();
     let mut at = 0_u64;
     let mut frames = sealed.frames.iter().flatten();
@@ -95,6 +97,29 @@ fn names(sealed: &Sealed, entries: &[Entry]) -> Result<(), Error> {
     }
 }
 
+/// What was read at the opening: the file may have been another one then, and the images are found by it.
+fn heads(sealed: &Sealed, entries: &[Entry]) -> Result<(), Error> {
+    for (name, bytes) in sealed.heads.files() {
+        let Some(entry) = entries.iter().find(|entry| entry.path == name) else {
+            return Err(invalid(sealed, format!("is listed without {name}")));
+        };
+        let mut hasher = Hasher::new(entry.digest.algorithm());
+        hasher.update(bytes);
+        compare(sealed, entry, &hasher.finish())?;
+    }
+    Ok(())
+}
+
+fn compare(sealed: &Sealed, entry: &Entry, digest: &Digest) -> Result<(), Error> {
+    if *digest == entry.digest {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::DigestMismatch,
+        format!("{} of {} has the digest {digest}, expected {}", entry.path, sealed.shown, entry.digest),
+    ))
+}
+
 fn entry(sealed: &Sealed, entry: &Entry, start: u64, progress: &dyn Progress) -> Result<(), Error> {
     let header = entry.header();
     let span = sealed.table.span(&entry.path);
@@ -117,13 +142,7 @@ fn entry(sealed: &Sealed, entry: &Entry, start: u64, progress: &dyn Progress) ->
         progress.advance(piece.len() as u64);
     })
     .map_err(|error| unreadable(sealed, &entry.path, error))?;
-    let digest = hasher.finish();
-    if digest != entry.digest {
-        return Err(Error::new(
-            ErrorKind::DigestMismatch,
-            format!("{} of {} has the digest {digest}, expected {}", entry.path, sealed.shown, entry.digest),
-        ));
-    }
+    compare(sealed, entry, &hasher.finish())?;
     let padding = super::header::padding(entry.size);
     zeros(&mut slice, padding, sealed, &format!("the padding of {}", entry.path))
 }

@@ -28,7 +28,7 @@ use super::frames::{self, End, MAGIC};
 use super::header::{self, BLOCK};
 use super::medium::{self, Medium};
 use super::table::{Links, Table};
-use super::{Archive, Tape, View, open_file, small};
+use super::{Archive, Heads, Tape, View, open_file, small};
 use crate::error::{Error, ErrorKind};
 use crate::layout::contents::blocking;
 use crate::store::Store;
@@ -111,6 +111,8 @@ pub struct Sealed {
     /// Where each frame begins in the tar, if it is packed.
     frames: Option<Vec<(u64, u64)>>,
     parts: Vec<parts::Part>,
+    /// What the images are found by. It was read once, and is compared with the list as the bytes in the file are.
+    heads: Arc<Heads>,
     archive: Archive,
     shown: String,
 }
@@ -153,7 +155,7 @@ impl Sealed {
                 }
             }
             let length = frames.last().map_or(0, |frame| frame.start.saturating_add(frame.size));
-            let starts = frames.iter().map(|frame| (frame.start, frame.size)).collect();
+            let starts: Vec<_> = frames.iter().map(|frame| (frame.start, frame.size)).collect();
             let medium = Arc::into_inner(medium).ok_or_else(|| {
                 Error::new(ErrorKind::Io, format!("{shown} is read by somebody else at the same time"))
             })?;
@@ -161,11 +163,16 @@ impl Sealed {
         } else {
             (Arc::new(medium), stored, None)
         };
-        let table = Table::read(&mut medium.cursor(), length, Links::Refused, &shown)?;
-        let mut view = View::layout(Arc::clone(&medium), None, table.clone(), &shown)?;
+        let mut cursor = medium.cursor();
+        let table = match &frames {
+            Some(frames) => Table::read_packed(&mut cursor, frames, length, &shown)?,
+            None => Table::read(&mut cursor, length, Links::Refused, &shown)?,
+        };
+        let heads = Heads::read(&medium, &table, &shown)?;
+        let mut view = View::with(Arc::clone(&medium), None, table.clone(), &heads, &shown)?;
         view.sealed = true;
         let archive = Archive::with(Tape::layout(path, view));
-        Ok(Self { medium, table, length, frames, parts, archive, shown })
+        Ok(Self { medium, table, length, frames, parts, heads: Arc::new(heads), archive, shown })
     }
 
     /// The images in it, to be read.
