@@ -421,6 +421,26 @@ fn layers_that_the_other_side_has_stay_at_home() {
     room.run(&["pack", "diff", "--have", "site.json", &image]).ends(2).says("waxseal/inventory/v1");
 }
 
+/// Evidence always travels: a site that holds the signed image already gets a pack that verifies by itself.
+#[test]
+fn evidence_travels_even_where_the_other_side_has_it() {
+    let (room, registry) = prepared();
+    let image = registry.image("prod/app", "1.0");
+    let site = Registry::start();
+    let host = site.host();
+    room.ok(&["copy", &image, &format!("{host}/prod/app:1.0")]);
+    let listed = room.run(&["inventory", "--registry", &host, "-o", "json"]);
+    let holdings = &listed.json()["holdings"];
+    assert!(holdings[0]["blobs"].as_array().unwrap().len() > 4, "{listed}");
+    room.write("site.json", listed.stdout.clone());
+    let diff = room.run(&["pack", "diff", "--have", "site.json", "-o", "json", &image]).ends(0).json();
+    // Two platforms, a layer and a configuration each.
+    assert_eq!(diff["omitted"].as_array().unwrap().len(), 4, "{diff}");
+    room.ok(&[&PACK[..], &["--have", "site.json", &image]].concat());
+    room.run(&[&UNPACK[..], &[&host, "app.wax.tar"]].concat()).ends(0);
+    room.run(&["verify", "--key", "release.pub", "--all-platforms", &format!("{host}/prod/app:1.0")]).ends(0);
+}
+
 #[test]
 fn several_images_of_one_tag_travel_together() {
     let (room, registry) = prepared();

@@ -1,7 +1,9 @@
 //! Everything that a copy would move, without moving it: for who writes it in an order of his own.
 
-use waxseal_core::Descriptor;
+use std::collections::HashSet;
+
 use waxseal_core::reference::Tag;
+use waxseal_core::{Descriptor, Digest};
 
 use super::plan::{self, Plan};
 use super::write::{Steps, steps};
@@ -51,6 +53,11 @@ impl Gathered {
             .blobs
             .iter()
             .map(|blob| (&blob.descriptor, if blob.attached { &self.evidence_from } else { &self.from }))
+    }
+
+    /// Configurations and layers of what is attached, by tag or as a referrer, even where the image has them too.
+    pub fn attached_blobs(&self) -> HashSet<Digest> {
+        self.plan.attached_blobs()
     }
 
     /// What is attached by tag.

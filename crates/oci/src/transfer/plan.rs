@@ -50,6 +50,8 @@ pub(super) struct Node {
     pub(super) manifest: Fetched,
     /// Manifests of an index, in order.
     pub(super) children: Vec<Digest>,
+    /// Its configuration and layers.
+    pub(super) blobs: Vec<Digest>,
     /// What is attached by tag.
     pub(super) tagged: Vec<(Tag, Digest)>,
     /// What refers to it, in the order of the listing.
@@ -266,8 +268,13 @@ impl Plan {
             Manifest::parse(&fetched.bytes, Some(&fetched.descriptor.media_type)).map_err(|error| {
                 Error::new(ErrorKind::Malformed, format!("{digest} is no image")).caused_by(error)
             })?;
-        let mut node =
-            Node { manifest: fetched, children: Vec::new(), tagged: Vec::new(), referrers: Vec::new() };
+        let mut node = Node {
+            manifest: fetched,
+            children: Vec::new(),
+            blobs: Vec::new(),
+            tagged: Vec::new(),
+            referrers: Vec::new(),
+        };
         let index = matches!(manifest, Manifest::Index(_));
         let mut seen = HashSet::new();
         for descriptor in manifest.children() {
@@ -280,6 +287,7 @@ impl Plan {
             }
             if !below {
                 self.blob(descriptor, place)?;
+                node.blobs.push(descriptor.digest);
             } else if seen.insert(descriptor.digest) {
                 node.children.push(descriptor.digest);
                 let depth = depth.saturating_add(1);
@@ -316,6 +324,24 @@ impl Plan {
             Some(size) => return Err(size_mismatch(descriptor, size)),
         }
         Ok(())
+    }
+
+    /// Configurations and layers of everything that is attached, by tag or as a referrer, and of what is below that;
+    /// whatever else has them.
+    pub(super) fn attached_blobs(&self) -> HashSet<Digest> {
+        let attached = self.nodes.values().flat_map(|node| {
+            node.tagged.iter().map(|(_, digest)| *digest).chain(node.referrers.iter().copied())
+        });
+        let (mut queue, mut seen, mut blobs) = (attached.collect::<Vec<_>>(), HashSet::new(), HashSet::new());
+        while let Some(digest) = queue.pop() {
+            if let Some(node) = self.nodes.get(&digest)
+                && seen.insert(digest)
+            {
+                queue.extend(&node.children);
+                blobs.extend(&node.blobs);
+            }
+        }
+        blobs
     }
 
     /// What was read in any order is kept in one.

@@ -1,6 +1,6 @@
 //! What goes into a pack: images with everything that hangs on them, less what the other side has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use waxseal_core::pack::{OmittedBlob, PackImage};
 use waxseal_core::{Digest, ImageRef};
@@ -64,6 +64,7 @@ impl Contents {
     pub(super) async fn gather(images: &[(Image, Vec<Store>)], have: Option<&Have>) -> Result<Self, Error> {
         let mut files = Images::new()?;
         let mut all: BTreeMap<Digest, u64> = BTreeMap::new();
+        let mut evidence_blobs: HashSet<Digest> = HashSet::new();
         let mut packed: Vec<PackedImage> = Vec::new();
         for (image, beside) in images {
             let name = name(image)?;
@@ -94,12 +95,14 @@ impl Contents {
                 let gathered = transfer::gather(&image.store, &digest.into(), &options).await?;
                 files.add(&gathered, Some(&name))?;
                 all.extend(gathered.blobs().map(|(blob, _)| (blob.digest, blob.size)));
+                evidence_blobs.extend(gathered.attached_blobs());
                 whole.add(&gathered, have);
             }
             packed.push(whole);
         }
         let mut omitted = Vec::new();
-        for digest in all.keys() {
+        // Evidence always travels: the pack is judged by what is in it.
+        for digest in all.keys().filter(|digest| !evidence_blobs.contains(*digest)) {
             let Some(at) = have.and_then(|have| have.blob(digest)) else { continue };
             if let Some(size) = files.leave_out(digest) {
                 omitted.push(OmittedBlob::new(*digest, size, at));
