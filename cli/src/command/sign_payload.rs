@@ -31,9 +31,9 @@ pub(crate) fn run(args: &SignPayloadArgs) -> Result<Exit, Fault> {
     let (request, shown) = opened(args.request.as_deref(), args.from_text.as_deref())?;
     output::talk(request::text(&request).trim_end());
     if let Some(wanted) = &wanted
-        && !request.to_be_signed().subjects.iter().any(|subject| subject.digests.contains(wanted))
+        && !request.to_be_signed().is_only_about(wanted)
     {
-        return Err(Fault::other_digest(&format!("{shown} is not about {wanted}")));
+        return Err(Fault::other_digest(&format!("{shown} is not about {wanted} alone")));
     }
     if let Some(folder) = &args.raw {
         write_raw(folder, &request)?;
@@ -55,15 +55,15 @@ pub(crate) fn run(args: &SignPayloadArgs) -> Result<Exit, Fault> {
     })?;
     output::talk(&format!("signed by {}", response.key()));
     let json = response.to_json();
-    let code = if args.qr { Some(qr::code(json.as_bytes())?) } else { None };
+    // What was signed is kept first: a code may not fit the terminal.
     if let Some(path) = &args.out {
         file::write(path, json.as_bytes())?;
         output::talk(&format!("wrote {}", escape(&path.display().to_string())));
     }
-    match code {
-        Some(code) => output::data(&code)?,
-        None if args.out.is_none() => output::data(&json)?,
-        None => {}
+    if args.qr {
+        output::data(&qr::code(json.as_bytes())?)?;
+    } else if args.out.is_none() {
+        output::data(&json)?;
     }
     Ok(Exit::Done)
 }

@@ -8,9 +8,6 @@ use waxseal_core::signing::detached::DetachedRequest;
 
 use super::{counted, escape};
 
-/// Subjects of a statement that are shown; the rest is counted.
-const SHOWN: usize = 16;
-
 /// What is signed, in words.
 pub(crate) fn text(request: &DetachedRequest) -> String {
     let shown = request.to_be_signed();
@@ -21,7 +18,7 @@ pub(crate) fn text(request: &DetachedRequest) -> String {
             let _ = writeln!(text, "to be signed: an attestation of the type {}", escape(kind.as_str()));
         }
     }
-    for subject in shown.subjects.iter().take(SHOWN) {
+    for subject in &shown.subjects {
         if subject.digests.is_empty() {
             text.push_str("  digest:     none that is known here\n");
         }
@@ -37,10 +34,6 @@ pub(crate) fn text(request: &DetachedRequest) -> String {
             };
             let _ = writeln!(text, "  annotation: {}={}", escape(name), escape(&value));
         }
-    }
-    if shown.subjects.len() > SHOWN {
-        let rest = shown.subjects.len().saturating_sub(SHOWN);
-        let _ = writeln!(text, "  and {} (see --raw)", counted(rest, "more subject"));
     }
     if let Some(predicate) = &shown.predicate {
         let bytes = predicate.get();
