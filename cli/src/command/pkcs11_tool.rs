@@ -45,6 +45,11 @@ fn list_keys(args: &ListKeysUrisArgs, session: &Session) -> Result<Exit, Fault> 
         }
         uri.slot_id = Some(slot);
     }
+    if waxseal::keys::tokens(&uri, session.places())?.len() > 1 {
+        output::talk(
+            "several tokens match: the PIN of the URI or of the environment is tried with none of them; name one (token=, serial=)",
+        );
+    }
     let keys = asking(|ask| waxseal::keys::keys_in_tokens(&uri, session.places(), ask))?;
     if keys.is_empty() {
         output::talk("no token has a key that matches");

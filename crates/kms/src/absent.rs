@@ -53,6 +53,11 @@ pub fn public_key(_: &Pkcs11Uri, _: &Access<'_>) -> Result<PublicKey, Pkcs11Erro
 }
 
 /// [`Pkcs11Error::NotBuilt`].
+pub fn shown_public_key(_: &Pkcs11Uri, _: &Access<'_>) -> Result<PublicKey, Pkcs11Error> {
+    Err(Pkcs11Error::NotBuilt)
+}
+
+/// [`Pkcs11Error::NotBuilt`].
 pub fn tokens(_: &Pkcs11Uri, _: &Access<'_>) -> Result<Vec<TokenDescription>, Pkcs11Error> {
     Err(Pkcs11Error::NotBuilt)
 }

@@ -33,7 +33,7 @@ mod pkcs11;
 
 pub use error::{Pkcs11Error, Tries};
 pub use pin::{Pin, PinSource};
-pub use pkcs11::{TokenSigner, keys, public_key, tokens};
+pub use pkcs11::{TokenSigner, keys, public_key, shown_public_key, tokens};
 pub use uri::{ObjectType, Pkcs11Uri, UriError};
 
 use std::path::PathBuf;

@@ -142,9 +142,12 @@ impl fmt::Debug for KeyPlaces<'_> {
     }
 }
 
-/// Reads a public key. A private key's file will do too where it needs no password: its public half is taken. Nobody is
-/// asked for the PIN of a token; where the public key is hidden without it, it has to be at hand.
+/// Reads a public key to verify with. A private key's file will do too where it needs no password: its public half is taken.
+/// Nobody logs in to a token for it: a name in a policy must not spend the PIN that is meant for another token.
 pub async fn public_key(name: &KeyName, places: KeyPlaces<'_>) -> Result<PublicKey, Error> {
+    if let KeyName::Pkcs11(uri) = name {
+        return token::shown_public_key(uri, places);
+    }
     public_half(name, places, || Err(unusable(name, &KeyError::PrivateKeyGiven))).await
 }
 

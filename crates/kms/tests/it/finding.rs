@@ -155,3 +155,27 @@ fn what_is_there_is_listed_and_each_uri_leads_back() {
         assert_eq!(keys(&room.uri("pkcs11:token=x"), &Access::new(&|_| None, &nobody)).unwrap(), []);
     });
 }
+
+/// A stored PIN is one token's: with several it would be tried on those that it is not for.
+#[test]
+fn a_stored_pin_is_tried_where_one_token_matches() {
+    run("finding::a_stored_pin_is_tried_where_one_token_matches", |room| {
+        room.token_with("a", &["p384"]);
+        room.token_with("b", &["p384"]);
+        let environment = Access::new(&environment, &nobody);
+        let none = |_: &str| None;
+        let kinds = |text: &str, access: &Access<'_>| {
+            let listed = keys(&room.uri(text), access).unwrap();
+            let private = listed.iter().filter(|key| key.uri.to_string().contains("type=private")).count();
+            (listed.len(), private)
+        };
+        let in_uri = format!("pkcs11:?pin-value={PIN}");
+        let one = format!("pkcs11:token=a?pin-value={PIN}");
+        assert_eq!(kinds(&one, &Access::new(&none, &nobody)), (1, 1));
+        assert_eq!(kinds("pkcs11:", &environment), (2, 0));
+        assert_eq!(kinds(&in_uri, &Access::new(&none, &nobody)), (2, 0));
+        let wrong = |name: &str| (name == "WAXSEAL_PKCS11_PIN").then(|| "canary-wrong".to_owned());
+        assert_eq!(kinds("pkcs11:", &Access::new(&wrong, &nobody)), (2, 0));
+        assert_eq!(kinds("pkcs11:token=b", &environment), (1, 1));
+    });
+}

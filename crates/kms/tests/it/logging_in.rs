@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use cryptoki::object::{Attribute, ObjectClass};
 use waxseal_core::key::KeyAlgorithm;
-use waxseal_kms::{Access, Pin, Pkcs11Error, TokenSigner, Tries, public_key, tokens};
+use waxseal_kms::{Access, Pin, Pkcs11Error, TokenSigner, Tries, public_key, shown_public_key, tokens};
 use waxseal_testkit::softhsm::PIN;
 
 use crate::room::{Room, environment, nobody, run};
@@ -85,6 +85,7 @@ fn a_public_key_needs_no_pin_unless_it_is_hidden() {
         let uri = "pkcs11:token=t;object=p384";
         let wrong = |name: &str| (name == "WAXSEAL_PKCS11_PIN").then(|| "canary-wrong".to_owned());
         assert!(public_key(&room.uri(uri), &Access::new(&wrong, &nobody)).is_ok());
+        assert!(shown_public_key(&room.uri(uri), &Access::new(&wrong, &nobody)).is_ok());
         {
             let session = room.session("t");
             let public = session.find_objects(&[Attribute::Class(ObjectClass::PUBLIC_KEY)]).unwrap()[0];
@@ -98,5 +99,14 @@ fn a_public_key_needs_no_pin_unless_it_is_hidden() {
             public_key(&room.uri(uri), &Access::new(&wrong, &nobody)).unwrap_err().code(),
             "pkcs11-wrong-pin"
         );
+        // Whoever verifies logs in nowhere: neither the right PIN nor a wrong one is tried.
+        for (text, access) in [
+            (uri.to_owned(), Access::new(&environment, &nobody)),
+            (format!("{uri}?pin-value={PIN}"), Access::new(&environment, &nobody)),
+            (uri.to_owned(), Access::new(&wrong, &nobody)),
+        ] {
+            let error = shown_public_key(&room.uri(&text), &access).unwrap_err();
+            assert_eq!(error.code(), "pkcs11-no-key", "{text}");
+        }
     });
 }

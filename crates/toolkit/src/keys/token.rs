@@ -36,6 +36,23 @@ pub fn token_public_key(
     waxseal_kms::public_key(uri, &access).map_err(|error| in_token(uri, error))
 }
 
+/// The public half of a key in a token, as the token shows it to anybody. No PIN is used.
+pub(super) fn shown_public_key(uri: &Pkcs11Uri, places: KeyPlaces<'_>) -> Result<PublicKey, Error> {
+    let access = Access::new(places.environment, &|_| Ok(None));
+    waxseal_kms::shown_public_key(uri, &access).map_err(|error| match error {
+        hidden @ (Pkcs11Error::NoKey { .. } | Pkcs11Error::NoPublicKey { .. }) => Error::new(
+            ErrorKind::Key,
+            format!(
+                "the key {} cannot be used: {hidden} (nobody logs in to a token to verify: where it hides its public key, \
+                 write that to a file with `waxseal public-key` and name the file)",
+                uri.without_query()
+            ),
+        )
+        .caused_by(hidden),
+        other => in_token(uri, other),
+    })
+}
+
 /// The tokens that a URI matches. No PIN is used.
 pub fn tokens(uri: &Pkcs11Uri, places: KeyPlaces<'_>) -> Result<Vec<TokenDescription>, Error> {
     let access = Access::new(places.environment, &|_| Ok(None));
