@@ -199,6 +199,7 @@ impl From<&waxseal::Error> for Fault {
             Kind::TagMoved
             | Kind::RecordNotSigned
             | Kind::NotVerified
+            | Kind::PackOvertaken
             | Kind::NothingAttached
             | Kind::NoWorkload
             | Kind::OtherImage
@@ -292,6 +293,7 @@ const fn hint(kind: waxseal::ErrorKind) -> Option<&'static str> {
             "have it packed without --have, or with an inventory of this very registry: `waxseal inventory --registry`"
         }
         Kind::PackState => "name another file with --state, or give --no-state with --serial-at-least N",
+        Kind::PackOvertaken => "a newer pack was received in the meantime: unpack the newest",
         Kind::NothingAttached => "`waxseal tree` shows everything that hangs on the image",
         Kind::ExampleKey => {
             "make a key with `waxseal generate-key-pair`, or give --allow-example-keys for a trial"

@@ -12,9 +12,10 @@ use crate::signer::SignerArgs;
 ///
 /// You name the key of who packs, or your own policy, or both. Nothing is written before every byte of the pack, its
 /// signature, its serial number and its images are verified; blobs are hashed again while they are written, and tags come
-/// last. A run that broke off leaves no tag; the same command completes it.
+/// last. A run that broke off before them leaves no tag; the same command completes it.
 ///
-/// Images keep their paths below the destination; --map changes them. Your policy sees the names that they had.
+/// Images keep their paths below the destination; --map changes them, and is needed for those of a second registry. Your
+/// policy sees the names that they had.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct UnpackArgs {
@@ -29,7 +30,7 @@ pub(crate) struct UnpackArgs {
     pub(crate) map: Vec<String>,
     #[command(flatten)]
     pub(crate) receiving: ReceivingArgs,
-    /// Private key that signs each image at its destination, after your policy has verified it (repeatable)
+    /// Private key that signs each image at its destination, after your policy has verified it; needs --key (repeatable)
     #[arg(long, value_name = "KEY", help_heading = "Key options")]
     pub(crate) site_key: Vec<String>,
     #[command(flatten)]

@@ -29,6 +29,12 @@ pub(crate) async fn run(args: &UnpackArgs, offline: bool) -> Result<Exit, Fault>
         return Err(Fault::usage("--site-key signs only what your own policy has verified")
             .hint("say what must hold of images: --policy FILE, or --image-key KEY"));
     }
+    if !args.site_key.is_empty() && args.receiving.key.is_empty() {
+        return Err(Fault::usage(
+            "--site-key signs names, and nobody vouches for those of a pack without --key",
+        )
+        .hint("name the key of who packed it with --key; it has to be signed for that"));
+    }
     let registry = match &to {
         // Some name of the registry: credentials from flags are for it.
         Destination::Registry { host, .. } => Some(format!("{host}/unpack")),
@@ -92,9 +98,9 @@ fn explained(error: waxseal::Error) -> Fault {
         "conflict" => {
             fault.hint("look at both with `waxseal tree`; --force replaces what stands at the destination")
         }
-        "io" | "transport" | "timeout" => {
-            fault.hint("no tag was written; the same command sends only what is missing")
-        }
+        "io" | "transport" | "timeout" => fault.hint(
+            "the same command completes it, and sends only what is missing; tags of images are written last",
+        ),
         _ => fault,
     }
 }

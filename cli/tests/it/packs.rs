@@ -267,6 +267,11 @@ fn an_unsigned_pack_is_judged_by_its_images_alone() {
     refused(&room, &[], "pack-unsigned");
     let site = Registry::start();
     let host = site.host();
+    // Nobody vouches for the names in it: the site does not sign them.
+    let signing =
+        ["unpack", "--image-key", "release.pub", "--site-key", "site.key", "--to", &host, "app.wax.tar"];
+    room.run(&signing).ends(2).prints_nothing().says_each(&["--site-key", "--key"]);
+    assert!(site.requests().is_empty());
     let unpack = ["unpack", "--image-key", "release.pub", "--to", &host, "-o", "json", "app.wax.tar"];
     let json = room.run(&unpack).ends(0).json();
     assert_eq!(json["serialNoted"], false);

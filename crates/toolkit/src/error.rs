@@ -67,6 +67,8 @@ pub enum ErrorKind {
     PackIncomplete,
     /// The list of packs that were received cannot be read or written (rule K1).
     PackState,
+    /// Another pack of the name was received since this one was checked, and this one is not taken any more (rule K1).
+    PackOvertaken,
     /// Reading or writing a file failed.
     Io,
 }
@@ -100,6 +102,7 @@ impl ErrorKind {
             Self::NotVerified => "not-verified",
             Self::PackIncomplete => "pack-incomplete",
             Self::PackState => "pack-state",
+            Self::PackOvertaken => "pack-overtaken",
             Self::Io => "io",
         }
     }
@@ -129,6 +132,7 @@ impl ErrorKind {
         Self::NotVerified,
         Self::PackIncomplete,
         Self::PackState,
+        Self::PackOvertaken,
         Self::Io,
     ];
 }

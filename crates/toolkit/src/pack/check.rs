@@ -4,7 +4,7 @@
 //! against the last one, and each image against the receiver's policy, by the evidence in the pack and under the name
 //! that it had. What the pack says about itself decides nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,6 +77,8 @@ pub struct AdmittedPack {
     /// Who signed the manifest, if that was asked.
     pub(super) signed: Option<Verified<PackManifest>>,
     pub(super) serials: Option<Serials>,
+    /// The keys that the receiver trusts for packs.
+    pub(super) trusted: Vec<KeyId>,
     pub(super) now: Timestamp,
     report: PackReport,
 }
@@ -244,7 +246,7 @@ impl Receiving {
             }
         };
         report.signed_by = signed.as_ref().map(|signed| signed.proof().keys.clone());
-        if let Some(finding) = self.serial(&manifest, report.signed_by.as_deref().unwrap_or_default())? {
+        if let Some(finding) = self.serial(&manifest)? {
             report.findings.push(finding);
             return Ok(PackVerdict::Refuse(Box::new(report)));
         }
@@ -270,6 +272,7 @@ impl Receiving {
                 manifest,
                 signed,
                 serials: self.serials.clone(),
+                trusted: self.trusted(),
                 now: self.now,
                 report,
             })),
@@ -308,13 +311,17 @@ impl Receiving {
         })
     }
 
-    fn serial(&self, manifest: &PackManifest, keys: &[KeyId]) -> Result<Option<PackFinding>, Error> {
+    fn trusted(&self) -> Vec<KeyId> {
+        self.keys.iter().map(|trusted| trusted.key().id()).collect()
+    }
+
+    fn serial(&self, manifest: &PackManifest) -> Result<Option<PackFinding>, Error> {
         if let Some(least) = self.serial_at_least.filter(|least| manifest.serial < *least) {
             let found = format!("serial {} of {}, expected at least {least}", manifest.serial, manifest.name);
             return Ok(Some(PackFinding::new(PackReason::SerialTooLow, found)));
         }
         match &self.serials {
-            Some(serials) => serials.against(manifest, keys),
+            Some(serials) => serials.against(manifest, &self.trusted()),
             None => Ok(None),
         }
     }
@@ -384,15 +391,19 @@ async fn whole(
         }
         Err(error) => return Err(error.into()),
     };
-    let paths: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
+    let sizes: HashMap<&str, u64> =
+        manifest.entries.iter().map(|entry| (entry.path.as_str(), entry.size)).collect();
     let omitted: HashSet<(Digest, u64)> =
         manifest.omitted.iter().map(|blob| (blob.digest, blob.size)).collect();
     let mut missing = gathered.blobs().map(|(blob, _)| blob).filter(|blob| {
         let path = format!("blobs/{}/{}", blob.digest.algorithm(), blob.digest.hex());
-        !paths.contains(path.as_str()) && !omitted.contains(&(blob.digest, blob.size))
+        sizes.get(path.as_str()) != Some(&blob.size) && !omitted.contains(&(blob.digest, blob.size))
     });
     Ok(missing.next().map(|blob| {
-        let found = format!("{}@{}: the blob {} is missing", image.name, image.digest, blob.digest);
+        let found = format!(
+            "{}@{}: the blob {} of {} bytes is missing",
+            image.name, image.digest, blob.digest, blob.size
+        );
         PackFinding::new(PackReason::IncompleteImage, found)
     }))
 }

@@ -6,6 +6,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use waxseal_core::{ImageRef, Repository};
@@ -104,17 +105,38 @@ impl FromStr for Mapping {
 }
 
 impl Destination {
+    /// Refuses images of more than one registry that are not mapped: a registry's name is lost on the way into another one,
+    /// so that `b.example/app` would pass for `a.example/app`. In a layout names stay whole.
+    pub(super) fn hosts<'a>(
+        &self,
+        images: impl Iterator<Item = &'a ImageRef>,
+        maps: &[Mapping],
+    ) -> Result<(), Error> {
+        if matches!(self, Self::Layout(_)) {
+            return Ok(());
+        }
+        let plain = images
+            .map(ImageRef::repository)
+            .filter(|repository| mapped(&repository.to_string(), maps).is_none());
+        let hosts: BTreeSet<&str> = plain.map(Repository::registry).collect();
+        if hosts.len() < 2 {
+            return Ok(());
+        }
+        let hosts: Vec<&str> = hosts.into_iter().collect();
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "images of {} would lose the name of their registry: map all but one, as --map {}=PATH",
+                hosts.join(" and "),
+                hosts.last().copied().unwrap_or_default()
+            ),
+        ))
+    }
+
     /// The repository that an image goes to. For a layout, it is the name that it is listed under there.
     pub fn repository(&self, image: &ImageRef, maps: &[Mapping]) -> Result<Repository, Error> {
         let name = image.repository().to_string();
-        let mapped = maps
-            .iter()
-            .filter_map(|map| {
-                let rest = name.strip_prefix(&map.from)?;
-                (rest.is_empty() || rest.starts_with('/')).then_some((map, rest))
-            })
-            .max_by_key(|(map, _)| map.from.len());
-        match (self, mapped) {
+        match (self, mapped(&name, maps)) {
             (Self::Layout(_), None) => Ok(image.repository().clone()),
             (Self::Layout(_), Some((map, rest))) => parse(&format!("{}{rest}", map.to), &name),
             (Self::Registry { host, path }, None) => below(host, path, image.repository().path(), &name),
@@ -136,6 +158,16 @@ impl Destination {
             }
         }
     }
+}
+
+/// The mapping that counts for a name, and the rest of the name behind it.
+fn mapped<'a>(name: &'a str, maps: &'a [Mapping]) -> Option<(&'a Mapping, &'a str)> {
+    maps.iter()
+        .filter_map(|map| {
+            let rest = name.strip_prefix(&map.from)?;
+            (rest.is_empty() || rest.starts_with('/')).then_some((map, rest))
+        })
+        .max_by_key(|(map, _)| map.from.len())
 }
 
 fn below(host: &str, path: &str, rest: &str, name: &str) -> Result<Repository, Error> {
@@ -194,6 +226,24 @@ mod tests {
             placed("registry.site.local", &[], "busybox").unwrap(),
             "registry.site.local/library/busybox"
         );
+    }
+
+    #[test]
+    fn images_of_two_registries_do_not_pass_for_those_of_one() {
+        let a = ["a.example.com/app:1", "a.example.com/more:1"];
+        let both = [a[0], "b.example.com/tools:1"];
+        for (to, maps, images, fits) in [
+            ("registry.site.local", &[][..], a, true),
+            ("registry.site.local", &[], both, false),
+            ("registry.site.local", &["b.example.com=b"], both, true),
+            ("registry.site.local", &["c.example.com=b"], both, false),
+            ("oci:site", &[], both, true),
+        ] {
+            let to: Destination = to.parse().unwrap();
+            let maps: Vec<Mapping> = maps.iter().map(|map| map.parse().unwrap()).collect();
+            let images: Vec<ImageRef> = images.iter().map(|image| image.parse().unwrap()).collect();
+            assert_eq!(to.hosts(images.iter(), &maps).is_ok(), fits, "{to} {maps:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The serial numbers of packs that were received: a pack is refused whose number is below the last one (rule K1).
 //!
-//! Numbers are kept by the name of the pack and the key that signed it, and only of packs whose signature was verified:
+//! Numbers are kept by the name of the pack and every trusted key that signed it; only of packs whose signature was verified:
 //! anybody could write a large number into another one, and lock out the next. The file is replaced in one step, under a
 //! lock.
 
@@ -45,6 +45,44 @@ struct Last {
     received: String,
 }
 
+/// A number that was noted, and the lock on the list.
+#[derive(Debug)]
+pub(super) struct Noted {
+    _lock: File,
+}
+
+impl Kept {
+    fn against(&self, manifest: &PackManifest, trusted: &[KeyId]) -> Result<Option<PackFinding>, Error> {
+        let digest = identity(manifest)?;
+        let trusted: Vec<String> = trusted.iter().map(ToString::to_string).collect();
+        let known = || {
+            let named = self.packs.iter().filter(|last| last.name == manifest.name);
+            named.filter(|last| trusted.is_empty() || trusted.contains(&last.key))
+        };
+        if let Some(last) =
+            known().max_by_key(|last| last.serial).filter(|last| manifest.serial < last.serial)
+        {
+            return Ok(Some(PackFinding::new(
+                PackReason::SerialTooLow,
+                format!(
+                    "serial {} of {}, and {} was received on {}",
+                    manifest.serial, manifest.name, last.serial, last.received
+                ),
+            )));
+        }
+        let reused = known().find(|last| last.serial == manifest.serial && last.manifest != digest);
+        Ok(reused.map(|last| {
+            PackFinding::new(
+                PackReason::SerialReused,
+                format!(
+                    "serial {} of {} was received on {} with other content",
+                    manifest.serial, manifest.name, last.received
+                ),
+            )
+        }))
+    }
+}
+
 impl Serials {
     /// Numbers that are kept in this file, which need not be there.
     pub fn at(path: impl Into<PathBuf>) -> Self {
@@ -56,47 +94,27 @@ impl Serials {
         &self.path
     }
 
-    /// What speaks against a pack: a lower number than the last one of its name, or the same number with other content.
-    /// Without a verified signature, the numbers of that name count whoever signed them.
+    /// What speaks against a pack: a lower number than any of its name by the keys that the receiver trusts, or the same
+    /// number with other content. All of these keys count, whichever of them signed this one: a signature that was taken
+    /// away, or a key that is on its way out, brings back nothing old. Without any, the numbers of that name count whoever
+    /// signed them.
     pub(super) fn against(
         &self,
         manifest: &PackManifest,
-        keys: &[KeyId],
+        trusted: &[KeyId],
     ) -> Result<Option<PackFinding>, Error> {
-        let kept = self.read()?;
-        let digest = identity(manifest)?;
-        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let known = kept.packs.iter().filter(|last| last.name == manifest.name);
-        let last =
-            known.filter(|last| keys.is_empty() || keys.contains(&last.key)).max_by_key(|last| last.serial);
-        Ok(match last {
-            Some(last) if manifest.serial < last.serial => Some(PackFinding::new(
-                PackReason::SerialTooLow,
-                format!(
-                    "serial {} of {}, and {} was received on {}",
-                    manifest.serial, manifest.name, last.serial, last.received
-                ),
-            )),
-            Some(last) if manifest.serial == last.serial && digest != last.manifest => {
-                Some(PackFinding::new(
-                    PackReason::SerialReused,
-                    format!(
-                        "serial {} of {} was received on {} with other content",
-                        manifest.serial, manifest.name, last.received
-                    ),
-                ))
-            }
-            _ => None,
-        })
+        self.read()?.against(manifest, trusted)
     }
 
-    /// Notes a pack whose signature by these keys was verified.
+    /// Notes a pack whose signature by `keys` was verified, unless something speaks against it by now: another one may
+    /// have been received since it was checked. What comes back keeps others from noting until it is dropped.
     pub(super) fn note(
         &self,
         manifest: &PackManifest,
         keys: &[KeyId],
+        trusted: &[KeyId],
         now: jiff::Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Noted, Error> {
         let folder = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -109,6 +127,9 @@ impl Serials {
             _ => {}
         }
         let mut kept = self.read()?;
+        if let Some(finding) = kept.against(manifest, trusted)? {
+            return Err(Error::new(ErrorKind::PackOvertaken, finding.found));
+        }
         let manifest_digest = identity(manifest)?;
         for key in keys.iter().map(ToString::to_string) {
             let new = Last {
@@ -131,7 +152,7 @@ impl Serials {
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(&self.path).map_err(|error| failed(error.error))?;
-        Ok(())
+        Ok(Noted { _lock: lock })
     }
 
     fn read(&self) -> Result<Kept, Error> {
@@ -195,17 +216,24 @@ mod tests {
             serials.against(manifest, keys).unwrap().map(|finding| finding.reason)
         };
         assert_eq!(reason(&pack("app", 5, 1), &[one]), None);
-        serials.note(&pack("app", 5, 1), &[one], jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let note = |manifest: &PackManifest, trusted: &[KeyId]| {
+            let noted = serials.note(manifest, &[one], trusted, jiff::Timestamp::UNIX_EPOCH);
+            noted.map(drop).map_err(|error| error.kind())
+        };
+        note(&pack("app", 5, 1), &[one]).unwrap();
         assert_eq!(reason(&pack("app", 5, 1), &[one]), None);
         assert_eq!(reason(&pack("app", 5, 2), &[one]), Some(PackReason::SerialReused));
         assert_eq!(reason(&pack("app", 4, 1), &[one]), Some(PackReason::SerialTooLow));
         assert_eq!(reason(&pack("app", 6, 1), &[one]), None);
         assert_eq!(reason(&pack("other", 4, 1), &[one]), None);
-        // Another key has a line of its own; without a key, all of them count.
+        // Every key that is trusted counts, whichever signed; another one not; without a key, all of them.
+        assert_eq!(reason(&pack("app", 4, 1), &[two, one]), Some(PackReason::SerialTooLow));
         assert_eq!(reason(&pack("app", 4, 1), &[two]), None);
         assert_eq!(reason(&pack("app", 4, 1), &[]), Some(PackReason::SerialTooLow));
-        // An older one that was noted late takes nothing back.
-        serials.note(&pack("app", 3, 1), &[one], jiff::Timestamp::UNIX_EPOCH).unwrap();
+        // What was overtaken since it was checked is not noted.
+        assert_eq!(note(&pack("app", 4, 1), &[one, two]), Err(ErrorKind::PackOvertaken));
+        assert_eq!(note(&pack("app", 5, 2), &[one, two]), Err(ErrorKind::PackOvertaken));
+        assert_eq!(note(&pack("app", 5, 1), &[one, two]), Ok(()));
         assert_eq!(reason(&pack("app", 4, 1), &[one]), Some(PackReason::SerialTooLow));
     }
 
@@ -218,7 +246,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let error = serials.against(&pack("app", 1, 1), &[]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::PackState, "{text}");
-            assert!(serials.note(&pack("app", 1, 1), &keys(), jiff::Timestamp::UNIX_EPOCH).is_err());
+            assert!(serials.note(&pack("app", 1, 1), &keys(), &keys(), jiff::Timestamp::UNIX_EPOCH).is_err());
         }
     }
 }

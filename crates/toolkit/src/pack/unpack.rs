@@ -1,8 +1,8 @@
 //! The job of unpacking: a pack that was checked goes to a registry or a layout.
 //!
-//! Blobs and manifests first, each hashed again while it is written; then the signatures of the site, then the serial
-//! number is noted, and the tags come last of all. A run that broke off leaves no tag, and the next one sends only what is
-//! not there. This module must not decide anything: an [`AdmittedPack`] is all that it takes.
+//! Blobs and manifests first, each hashed again while it is written; then the serial number is noted, then the site signs,
+//! and the tags of images come last of all. A run that broke off before them leaves none, and the next one sends only what
+//! is not there. This module must not decide anything: an [`AdmittedPack`] is all that it takes.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use waxseal_oci::{Client, Layout, LocalName, Location, Store, Which};
 
 use super::check::AdmittedPack;
 use super::destination::{Destination, Mapping};
+use super::serials::Noted;
 use crate::error::{Error, ErrorKind};
 use crate::image::{Finding, Image};
 use crate::sign::{Signed, Signing};
@@ -94,6 +95,12 @@ impl Unpacking {
         finding: &Finding,
         site: &[&(dyn Signer + Sync)],
     ) -> Result<Unpacked, Error> {
+        if !site.is_empty() && pack.signed.is_none() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the site signs names that somebody vouches for: the signature of this pack was not checked",
+            ));
+        }
         if !site.is_empty() && !pack.is_judged() {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -118,6 +125,8 @@ impl Unpacking {
             let copied = transfer::copy(&from, &which, &target.store, None, &options).await?;
             images.push((target, copied));
         }
+        // Held until the tags are written, so that those of an older pack never come behind those of a newer one.
+        let noted = note(pack).await?;
         let mut unpacked = Vec::new();
         for (target, copied) in images {
             let signed = if site.is_empty() {
@@ -127,7 +136,6 @@ impl Unpacking {
             };
             unpacked.push(self.unpacked(target, Some(copied), signed));
         }
-        let noted = note(pack)?;
         for target in &targets {
             let root = from.manifest(&Which::Digest(target.image.digest)).await;
             let root = root.required(|| target.image.name.to_string())?;
@@ -141,7 +149,7 @@ impl Unpacking {
         if let Some(target) = targets.first() {
             target.store.commit().await?;
         }
-        Ok(Unpacked { images: unpacked, noted })
+        Ok(Unpacked { images: unpacked, noted: noted.is_some() })
     }
 
     /// Where each image goes. Two images that would get one name are an error.
@@ -152,6 +160,7 @@ impl Unpacking {
             Destination::Layout(path) => Some(Store::Layout(Layout::create(path).await?)),
             Destination::Registry { .. } => None,
         };
+        self.to.hosts(pack.manifest.images.iter().map(|image| &image.name), &self.maps)?;
         for image in &pack.manifest.images {
             let repository = self.to.repository(&image.name, &self.maps)?;
             let tag = image.name.tag().cloned();
@@ -277,13 +286,13 @@ fn evidence(target: &Target<'_>, client: &Client, finding: &Finding) -> Option<S
     Some(Store::Registry(client.repository(repository)))
 }
 
-/// Notes the serial number of a pack whose signature was verified; whether it was.
-fn note(pack: &AdmittedPack) -> Result<bool, Error> {
-    match (&pack.serials, &pack.signed) {
-        (Some(serials), Some(signed)) => {
-            serials.note(&pack.manifest, &signed.proof().keys, pack.now)?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
+/// Notes the serial number of a pack whose signature was verified.
+async fn note(pack: &AdmittedPack) -> Result<Option<Noted>, Error> {
+    let (Some(serials), Some(signed)) = (pack.serials.clone(), &pack.signed) else { return Ok(None) };
+    let (manifest, keys) = (pack.manifest.clone(), signed.proof().keys.clone());
+    let (trusted, now) = (pack.trusted.clone(), pack.now);
+    // Waiting for the lock blocks.
+    let noting = tokio::task::spawn_blocking(move || serials.note(&manifest, &keys, &trusted, now));
+    let noted = noting.await;
+    noted.map_err(|error| Error::new(ErrorKind::PackState, "the list of packs").caused_by(error))?.map(Some)
 }
