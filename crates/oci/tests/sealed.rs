@@ -491,3 +491,24 @@ async fn what_was_read_at_the_opening_is_what_is_compared() {
     assert_eq!(refused.kind(), ErrorKind::DigestMismatch, "{refused}");
     assert!(refused.to_string().contains("index.json"), "{refused}");
 }
+
+#[tokio::test]
+async fn more_headers_than_a_reader_takes_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a.tar");
+    let one = File::of("a", "");
+    // A name of more than a hundred bytes takes a header of its own.
+    let files = |count: usize, letters: usize| -> Vec<File> {
+        let name = "n".repeat(letters);
+        let named = |number| {
+            let mut file = one.clone();
+            file.entry.path = format!("{name}{number:06}");
+            file
+        };
+        (0..count).map(named).collect()
+    };
+    let most = waxseal_core::limits::ARCHIVE_ENTRIES / 2;
+    let refused = sealed::write(&target, files(most + 1, 95), &Options::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

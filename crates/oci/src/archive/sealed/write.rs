@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use waxseal_core::limits::{ARCHIVE_ENTRIES, PACK_PART_LEAST_BYTES};
 
 use super::output::{Output, Place, Source};
-use super::{Content, Entry, File};
+use super::{BLOCK, Content, Entry, File};
 use crate::blob::BlobStream;
 use crate::error::{Error, ErrorKind};
 use crate::layout::contents::{Pieces, blocking};
@@ -74,11 +74,16 @@ pub struct Written {
 /// Writes the files, in this order, as a sealed archive at `target`. Until it is whole it stands under names that end in
 /// `.partial`; what stands there of a run that broke off is hashed, and kept as far as it is the same.
 pub async fn write(target: &Path, files: Vec<File>, options: &Options) -> Result<Written, Error> {
-    // The end is an entry of a kind.
-    if files.len() >= ARCHIVE_ENTRIES {
+    // Readers count headers: a long name or a large file takes two. The end is an entry of a kind.
+    let headers = files.iter().fold(1_usize, |sum, File { entry, .. }| {
+        sum.saturating_add(if entry.header().len() > BLOCK { 2 } else { 1 })
+    });
+    if headers > ARCHIVE_ENTRIES {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
-            format!("an archive of {} entries: the limit is {ARCHIVE_ENTRIES}", files.len()),
+            format!(
+                "an archive of {headers} entries, extended headers included: the limit is {ARCHIVE_ENTRIES}"
+            ),
         ));
     }
     let place = options.place(target)?;
