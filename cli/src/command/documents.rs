@@ -94,19 +94,21 @@ pub(super) fn build_arguments(typed: &[String]) -> Result<BuildArguments, Fault>
     Ok(arguments)
 }
 
-/// What a builder sets by the platform that is built for, unless somebody gave it.
+/// What a builder sets by the platform that is built for, unless somebody gave it or the file has a default.
 fn of_platform(arguments: &mut BuildArguments, platform: Option<&str>) {
     let Some(platform) = platform else { return };
     let mut parts = platform.splitn(3, '/');
     let mut part = || parts.next().unwrap_or_default().to_owned();
     let (os, arch, variant) = (part(), part(), part());
-    for (name, value) in [
-        ("TARGETPLATFORM", platform.to_owned()),
-        ("TARGETOS", os),
-        ("TARGETARCH", arch),
-        ("TARGETVARIANT", variant),
-    ] {
-        arguments.given.entry(name.to_owned()).or_insert(value);
+    // A builder gives some platforms another variant than was written: these have none here.
+    let rewritten =
+        matches!((arch.as_str(), variant.as_str()), ("arm", "") | ("arm64", "v8") | ("amd64", "v1"));
+    let mut set = |name: &str, value| arguments.platform.insert(name.to_owned(), value);
+    set("TARGETOS", os);
+    set("TARGETARCH", arch);
+    if !rewritten {
+        set("TARGETPLATFORM", platform.to_owned());
+        set("TARGETVARIANT", variant);
     }
 }
 

@@ -43,6 +43,30 @@ pub enum DockerfileErrorKind {
         /// Its name.
         name: String,
     },
+    /// Builders differ on whether a here-document begins here, and with it on what the next lines are.
+    #[error("{text:?} may begin a here-document or not: {because}")]
+    MaybeHereDocument {
+        /// The instruction, shortened.
+        text: String,
+        /// Why it is not clear.
+        because: &'static str,
+    },
+    /// No builder knows this instruction, or not in this place.
+    #[error("{name:?} is no instruction here")]
+    UnknownInstruction {
+        /// What stands in its place, shortened.
+        name: String,
+    },
+    /// A flag, or a key of `--mount`, that is not known or not written plainly.
+    #[error("{instruction}: {flag:?} is not read: {because}")]
+    Flag {
+        /// The instruction.
+        instruction: String,
+        /// The flag or the key, as it is written, shortened.
+        flag: String,
+        /// What is wrong with it.
+        because: &'static str,
+    },
     /// There is no `FROM` before an instruction that needs one, or none at all.
     #[error("no FROM stands before {before}")]
     NoFrom {
@@ -83,6 +107,14 @@ pub enum DockerfileErrorKind {
     NotAsMeant,
 }
 
+/// Longest part of a file that an error shows, in characters.
+const SHOWN: usize = 80;
+
+/// A part of a file, shortened for an error.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
 impl DockerfileError {
     pub(super) const fn new(line: usize, kind: DockerfileErrorKind) -> Self {
         Self { line, kind }
@@ -98,6 +130,10 @@ impl DockerfileError {
             DockerfileErrorKind::Argument { .. } => {
                 "give the value that the build gets: --build-arg NAME=VALUE"
             }
+            DockerfileErrorKind::MaybeHereDocument { .. } => {
+                "write it with balanced quotes, a plain name behind <<, and plain ${NAME}"
+            }
+            DockerfileErrorKind::Flag { .. } => "write the flag out, without quotes and escapes in its name",
             DockerfileErrorKind::Substitution { .. } | DockerfileErrorKind::NotAsMeant => {
                 "write the name of the image out"
             }

@@ -1,5 +1,6 @@
 //! From a file to its instructions: directives, comments, continued lines, here-documents.
 
+use super::error::shown;
 use super::words;
 use super::{DOCKERFILE_INSTRUCTIONS, DockerfileError, DockerfileErrorKind};
 
@@ -63,9 +64,14 @@ pub(super) fn read(text: &str) -> Result<Read, DockerfileError> {
     let mut read = Read { lines: Vec::new(), syntax: None, escape: '\\' };
     let mut source = Source { text, at: mark, number: 0 };
     let mut directives = Some(Vec::new());
+    let shebang = text.get(mark..).is_some_and(|text| text.starts_with("#!"));
     while let Some((number, at, line)) = source.next() {
+        // Behind a first line for the kernel a builder looks for `syntax`, and for nothing else.
+        if shebang && number == 1 {
+            continue;
+        }
         if let Some(known) = &mut directives
-            && !directive(line, number, known, &mut read)?
+            && !directive((number, line), shebang, known, &mut read)?
         {
             directives = None;
         }
@@ -87,7 +93,8 @@ pub(super) fn read(text: &str) -> Result<Read, DockerfileError> {
             (part, goes_on) = continued(line, read.escape);
             whole.push(part, at);
         }
-        for document in here_documents(&whole.text, read.escape) {
+        let documents = here_documents(&whole.text, read.escape);
+        for document in documents.map_err(|kind| DockerfileError::new(number, kind))? {
             let end = source.by_ref().find(|(_, _, line)| document.ends(line));
             if end.is_none() {
                 let kind = DockerfileErrorKind::HereDocument { name: document.name };
@@ -104,8 +111,8 @@ pub(super) fn read(text: &str) -> Result<Read, DockerfileError> {
 
 /// Takes a line as a parser directive; whether it is one.
 fn directive(
-    line: &str,
-    number: usize,
+    (number, line): (usize, &str),
+    only_syntax: bool,
     known: &mut Vec<&'static str>,
     read: &mut Read,
 ) -> Result<bool, DockerfileError> {
@@ -126,6 +133,7 @@ fn directive(
     }
     known.push(name);
     match (name, value) {
+        ("escape", _) if only_syntax => {}
         ("escape", "\\") => read.escape = '\\',
         ("escape", "`") => read.escape = '`',
         ("escape", _) => return Err(wrong()),
@@ -158,24 +166,53 @@ impl HereDocument {
     }
 }
 
-/// The here-documents of an instruction, which only some have.
-fn here_documents(line: &str, escape: char) -> Vec<HereDocument> {
+/// The here-documents of an instruction, which only some have. An error where builders, or versions of one, differ.
+fn here_documents(line: &str, escape: char) -> Result<Vec<HereDocument>, DockerfileErrorKind> {
     let is = |word: &str, name: &str| word.eq_ignore_ascii_case(name);
-    let mut words = words::split(line, escape).into_iter().map(|word| word.text(line));
+    let (words, balanced) = words::split_quoted(line, escape);
+    let mut words = words.into_iter().map(|word| word.text(line));
     let first = words.next().unwrap_or_default();
     let has = |word: &str| ["RUN", "COPY", "ADD"].iter().any(|name| is(word, name));
     let takes = has(first) || (is(first, "ONBUILD") && words.next().is_some_and(has));
-    if !takes {
-        return Vec::new();
+    if !takes || !may_begin(line) {
+        return Ok(Vec::new());
     }
-    words
-        .filter_map(|word| {
-            let (_, rest) = word
-                .split_once("<<")
-                .filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))?;
-            let (tabs, name) = rest.strip_prefix('-').map_or((false, rest), |name| (true, name));
-            let name: String = name.chars().filter(|character| !matches!(character, '"' | '\'')).collect();
-            (!name.is_empty() && !name.contains('<')).then_some(HereDocument { name, tabs })
-        })
-        .collect()
+    let unclear = |because| Err(DockerfileErrorKind::MaybeHereDocument { text: shown(line), because });
+    if escape != '\\' {
+        return unclear("builders take a backslash for the escape character here, whatever the file says");
+    }
+    if !balanced {
+        return unclear("a quote has no end");
+    }
+    if !words::plain_substitutions(line) {
+        return unclear("a substitution in it is not plain");
+    }
+    let mut documents = Vec::new();
+    for word in words.filter(|word| begins(&word.replace('\\', ""))) {
+        if word.contains(['\\', '$']) || (word.contains('"') && word.contains('\'')) {
+            return unclear("its name is not plain");
+        }
+        let rest = word.split_once("<<").map_or("", |(_, rest)| rest);
+        let (tabs, name) = rest.strip_prefix('-').map_or((false, rest), |name| (true, name));
+        let name: String = name.chars().filter(|character| !matches!(character, '"' | '\'')).collect();
+        if !name.is_empty() && !name.contains('<') {
+            documents.push(HereDocument { name, tabs });
+        }
+    }
+    Ok(documents)
+}
+
+/// Whether a word begins as a here-document does: perhaps a number, then `<<`.
+fn begins(word: &str) -> bool {
+    word.trim_start_matches(|character: char| character.is_ascii_digit()).starts_with("<<")
+}
+
+/// Whether any way to read quotes and escapes finds a word that begins a here-document. `<<<` begins none.
+fn may_begin(line: &str) -> bool {
+    line.match_indices("<<").any(|(at, sign)| {
+        let (before, from) = line.split_at_checked(at).unwrap_or_default();
+        let number = |character: char| character.is_ascii_digit() || character == '\\';
+        !from.strip_prefix(sign).is_some_and(|rest| rest.starts_with('<'))
+            && before.trim_end_matches(number).ends_with(char::is_whitespace)
+    })
 }

@@ -49,6 +49,8 @@ pub struct BuildArguments {
     /// As `--build-arg` gives them: they win over the defaults of the file. Those of the platforms (`TARGETARCH` and the
     /// like) may be among them.
     pub given: BTreeMap<String, String>,
+    /// What the builder sets by the platforms (`TARGETARCH` and the like): a default of the file wins over it.
+    pub platform: BTreeMap<String, String>,
     /// What stands in where neither this nor the file has a value.
     pub fallback: BTreeMap<String, String>,
 }

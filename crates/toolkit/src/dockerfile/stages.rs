@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use super::error::shown;
 use super::instruction::Instruction;
 use super::words::{self, Value};
 use super::{
@@ -14,8 +15,8 @@ use crate::mention::{Note, NoteCode, Place, Role, Source};
 /// The name of nothing to start from.
 const SCRATCH: &str = "scratch";
 
-/// What a builder sets by the platforms of a build.
-const OF_PLATFORMS: [&str; 8] = [
+/// What a builder sets by itself, most of it by the platforms of a build.
+const OF_BUILDER: [&str; 9] = [
     "TARGETPLATFORM",
     "TARGETOS",
     "TARGETARCH",
@@ -24,6 +25,7 @@ const OF_PLATFORMS: [&str; 8] = [
     "BUILDOS",
     "BUILDARCH",
     "BUILDVARIANT",
+    "TARGETSTAGE",
 ];
 
 /// A build, up to the instruction that is read.
@@ -66,8 +68,10 @@ impl<'a> Build<'a> {
             });
         }
         for line in &self.file.lines {
-            let Some(instruction) = Instruction::read(line, self.file.escape) else { continue };
-            self.take(&instruction).map_err(|kind| DockerfileError::new(line.number, kind))?;
+            let wrong = |kind| DockerfileError::new(line.number, kind);
+            let instruction = Instruction::read(line, self.file.escape).map_err(wrong)?;
+            let Some(instruction) = instruction else { continue };
+            self.take(&instruction).map_err(wrong)?;
         }
         let Some(last) = self.stages.last() else {
             let line = self.file.lines.last().map_or(1, |line| line.number);
@@ -81,7 +85,7 @@ impl<'a> Build<'a> {
     fn take(&mut self, instruction: &Instruction<'_>) -> Result<(), DockerfileErrorKind> {
         match (instruction.name.as_str(), self.stages.is_empty()) {
             ("FROM", _) => self.from(instruction),
-            ("ARG", true) => self.argument(instruction),
+            ("ARG", true) if !instruction.on_build => self.argument(instruction),
             (_, true) => Err(DockerfileErrorKind::NoFrom { before: instruction.name.clone() }),
             ("COPY", _) => self.copy(instruction),
             ("RUN", _) => self.mounts(instruction),
@@ -138,6 +142,12 @@ impl<'a> Build<'a> {
                 Some((name, default)) => (name, Some(default)),
                 None => (text, None),
             };
+            if !words::is_name(name) {
+                return Err(DockerfileErrorKind::Instruction {
+                    instruction: "ARG",
+                    expected: "a name of letters, digits and _",
+                });
+            }
             let given = self.arguments.given.get(name).cloned();
             let value = match (given, default) {
                 (Some(given), _) => Value::Set(given),
@@ -147,7 +157,12 @@ impl<'a> Build<'a> {
                     Err(DockerfileErrorKind::Argument { .. }) => Value::Unknown,
                     Err(error) => return Err(error),
                 },
-                (None, None) => self.arguments.fallback.get(name).cloned().map_or(Value::Unset, Value::Set),
+                (None, None) => {
+                    let of_builder = OF_BUILDER.contains(&name);
+                    let nothing = if of_builder { Value::Unknown } else { Value::Declared };
+                    let own = self.arguments.platform.get(name).filter(|_| of_builder);
+                    own.or_else(|| self.arguments.fallback.get(name)).cloned().map_or(nothing, Value::Set)
+                }
             };
             self.global.insert(name.to_owned(), value);
         }
@@ -176,8 +191,13 @@ impl<'a> Build<'a> {
             let mut at = span.start;
             for field in instruction.text(span).split(',') {
                 let end = at.saturating_add(field.len());
+                mount_field(field).map_err(|because| DockerfileErrorKind::Flag {
+                    instruction: instruction.name.clone(),
+                    flag: shown(field),
+                    because,
+                })?;
                 let key = field.split_once('=').map(|(key, _)| key);
-                if let Some(key) = key.filter(|key| key.trim_matches('"').eq_ignore_ascii_case("from")) {
+                if let Some(key) = key.filter(|key| key.eq_ignore_ascii_case("from")) {
                     let value = at.saturating_add(key.len()).saturating_add(1)..end;
                     let name = literal(instruction.text(&value), self.file.escape)?;
                     self.other(instruction, name, &value, Role::Mount)?;
@@ -245,14 +265,31 @@ impl<'a> Build<'a> {
             if let Some(value) = self.global.get(name) {
                 return value.clone();
             }
-            let given = OF_PLATFORMS.contains(&name).then(|| self.arguments.given.get(name));
-            match given.unwrap_or_else(|| self.arguments.fallback.get(name)) {
+            let BuildArguments { given, platform, fallback } = self.arguments;
+            let of_builder = OF_BUILDER.contains(&name);
+            let value =
+                if of_builder { given.get(name).or_else(|| platform.get(name)) } else { fallback.get(name) };
+            match value {
                 Some(value) => Value::Set(value.clone()),
-                None if OF_PLATFORMS.contains(&name) => Value::Unknown,
+                None if of_builder => Value::Unknown,
                 None => Value::Unset,
             }
         })
     }
+}
+
+/// Whether a field of `--mount` is read here as every builder reads it; if not, why. Builders take the quotes away before
+/// they part the fields.
+fn mount_field(field: &str) -> Result<(), &'static str> {
+    let key = field.split('=').next().unwrap_or_default();
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
+        return Err("the key is not plain");
+    }
+    let quotes = |quote: char| field.matches(quote).count();
+    if quotes('"') % 2 != 0 || quotes('\'') % 2 != 0 || (quotes('"') > 0 && quotes('\'') > 0) {
+        return Err("quotes begin and end in the same field, and none holds another");
+    }
+    Ok(())
 }
 
 /// A name in which no argument is filled in by the builder either.

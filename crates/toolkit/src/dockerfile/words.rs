@@ -21,6 +21,11 @@ impl Word {
 
 /// The words of a line: parted by blanks that no quote holds.
 pub(super) fn split(line: &str, escape: char) -> Vec<Word> {
+    split_quoted(line, escape).0
+}
+
+/// The words of a line, and whether every quote in it has its end.
+pub(super) fn split_quoted(line: &str, escape: char) -> (Vec<Word>, bool) {
     let mut words = Vec::new();
     let (mut start, mut quote, mut escaped) = (None, None, false);
     for (at, character) in line.char_indices() {
@@ -45,7 +50,51 @@ pub(super) fn split(line: &str, escape: char) -> Vec<Word> {
         }
     }
     words.extend(start.map(|start| Word { span: start..line.len() }));
-    words
+    (words, quote.is_none())
+}
+
+/// Whether every version of a builder reads the substitutions of a line: `$NAME`, `${NAME}`, and `${NAME:-text}` with `-`,
+/// `+` or `?` and plain text. Those between single quotes and behind a backslash are none.
+pub(super) fn plain_substitutions(line: &str) -> bool {
+    let (mut quote, mut characters) = (None, line.chars());
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some('\''), _) => {}
+            (_, '\\') => {
+                characters.next();
+            }
+            (None, '"' | '\'') => quote = Some(character),
+            (_, '$') => {
+                if let Some(rest) = characters.as_str().strip_prefix('{') {
+                    let Some((inner, rest)) = rest.split_once('}') else { return false };
+                    if !plain_substitution(inner) {
+                        return false;
+                    }
+                    characters = rest.chars();
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Whether this is plain between `${` and `}`.
+fn plain_substitution(inner: &str) -> bool {
+    let end = inner.find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let (name, rest) = inner.split_at(end.unwrap_or(inner.len()));
+    let text = rest.strip_prefix(':').unwrap_or(rest).strip_prefix(['-', '+', '?']);
+    let plain =
+        |character: char| !character.is_whitespace() && !matches!(character, '"' | '\'' | '\\' | '$' | '{');
+    is_name(name) && (rest.is_empty() || text.is_some_and(|text| text.chars().all(plain)))
+}
+
+/// Whether this is the name of an argument as every builder reads it.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|character: char| character.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// What an argument is.
@@ -54,6 +103,8 @@ pub(super) enum Value {
     Set(String),
     /// Nothing: as if it were empty where there is a default.
     Unset,
+    /// Declared without a value: whether that is set or not depends on the builder.
+    Declared,
     /// The build knows it, and nobody here.
     Unknown,
 }
@@ -130,6 +181,11 @@ impl Reader<'_> {
             self.next();
         }
         let name = self.name();
+        // Other letters may belong to the name, and a digit or a sign may be one: what it stands for is empty there.
+        let special = |next: char| next.is_ascii_digit() || "@*#?-$!".contains(next);
+        if self.text.starts_with(|next: char| !next.is_ascii() || (name.is_empty() && special(next))) {
+            return wrong(self.text);
+        }
         if name.is_empty() {
             if braces {
                 return wrong(self.text);
@@ -155,9 +211,10 @@ impl Reader<'_> {
                 }
                 let value = match value {
                     Value::Unknown => return Err(DockerfileErrorKind::Argument { name }),
+                    Value::Declared if !colon => return Err(DockerfileErrorKind::Argument { name }),
                     Value::Set(value) if value.is_empty() && colon => None,
                     Value::Set(value) => Some(value),
-                    Value::Unset => None,
+                    Value::Unset | Value::Declared => None,
                 };
                 match (sign, value) {
                     ('-', None) | ('+', Some(_)) => out.push_str(&other),
@@ -175,7 +232,7 @@ impl Reader<'_> {
     fn put(name: &str, value: Value, out: &mut String) -> Result<(), DockerfileErrorKind> {
         match value {
             Value::Set(value) => out.push_str(&value),
-            Value::Unset | Value::Unknown => {
+            Value::Unset | Value::Declared | Value::Unknown => {
                 return Err(DockerfileErrorKind::Argument { name: name.to_owned() });
             }
         }

@@ -105,6 +105,106 @@ fn here_documents_hold_no_instructions() {
 }
 
 #[test]
+fn what_may_or_may_not_be_a_here_document_is_refused() {
+    for (plain, unclear) in [
+        ("RUN <<\"RUN true\" its\nX\nRUN true", "RUN <<\"RUN true\" it's\nX\nRUN true"),
+        ("RUN <<EOF\nX\nEOF", "RUN <<E\\OF\nX\nEOF"),
+        ("RUN \\x <<EOF\nX\nEOF", "RUN \\<<EOF\nX\nEOF"),
+        ("RUN <<\"E\"\nX\nE", "RUN <<\"E'\"\nX\nE"),
+        ("RUN <<E\nX\nE", "RUN <<$E\nX\n$E"),
+        ("RUN echo ${x} <<EOF\nX\nEOF", "RUN echo ${x^^} <<EOF\nX\nEOF"),
+        ("RUN echo \"${x:-a}\" <<EOF\nX\nEOF", "RUN echo \"${x:-'a}\" <<EOF\nX\nEOF"),
+        ("RUN echo '${x^^}' <<EOF\nX\nEOF", "RUN echo ${x##a} <<EOF\nX\nEOF"),
+        ("COPY <<EOF /x\nX\nEOF", "COPY <<EOF /x'\nX\nEOF"),
+        ("ADD <<EOF /x\nX\nEOF", "ADD <<EOF ${ /x\nX\nEOF"),
+        ("ONBUILD RUN <<EOF\nX\nEOF", "ONBUILD RUN <<EOF '\nX\nEOF"),
+    ] {
+        let file = |text: &str| format!("FROM a\n{}\nFROM b", text.replace('X', "FROM no"));
+        assert_eq!(names(&file(plain), &[]), ["a", "b"], "{plain}");
+        let error = Dockerfile::read(file(unclear).into_bytes()).unwrap_err();
+        assert!(matches!(error.kind, Kind::MaybeHereDocument { .. }), "{unclear}: {error}");
+        assert_eq!(error.line, 2, "{unclear}");
+    }
+    // Lexed with a backslash, whatever the file says.
+    let other = read("# escape=`\nFROM a\nRUN <<EOF\nFROM no\nEOF\nFROM b", &[]).unwrap_err();
+    assert!(matches!(other, Kind::MaybeHereDocument { .. }), "{other}");
+    // In no reading does one begin here.
+    for text in [
+        "FROM a\nRUN x=${y##*/} && cat <<< \"$x\" # it's\nFROM b",
+        "FROM a\nRUN echo $((1<<2)) ${y^^}\nFROM b",
+        "FROM a\nRUN echo it's\nFROM b",
+        "# escape=`\nFROM a\nRUN echo ${y^^}\nFROM b",
+    ] {
+        assert_eq!(names(text, &[]), ["a", "b"], "{text}");
+    }
+}
+
+#[test]
+fn only_what_a_builder_knows_is_read() {
+    let unknown = |name: &str| Kind::UnknownInstruction { name: name.to_owned() };
+    for (text, expected) in [
+        ("FROM a\nFORM b", unknown("FORM")),
+        ("// syntax=b\nFROM a", unknown("//")),
+        ("FROM a\n\"COPY\" --from=b x y", unknown("\"COPY\"")),
+        ("FROM a\nONBUILD ONBUILD RUN x", unknown("ONBUILD")),
+        ("FROM a\nONBUILD FROM b", unknown("FROM")),
+        ("ONBUILD ARG TAG=1\nFROM a:$TAG", Kind::NoFrom { before: "ARG".to_owned() }),
+    ] {
+        assert_eq!(read(text, &[]).unwrap_err(), expected, "{text}");
+    }
+}
+
+#[test]
+fn flags_are_written_plainly() {
+    for (plain, hidden) in [
+        ("COPY --from=no x y", "COPY --\"from\"=no x y"),
+        ("COPY --from=no x y", "COPY --fr\\om=no x y"),
+        ("COPY --from=no x y", "COPY --form=no x y"),
+        ("COPY --from=no x y", "COPY --from no x y"),
+        ("COPY --from=\"no\" x y", "COPY --from=n\\o x y"),
+        // The second byte of the letter is a blank to a builder.
+        ("COPY --chown=a --from=no x y", "COPY --chown=\u{e0}--from=no x y"),
+        // Between single quotes a backslash escapes, too.
+        ("COPY --chown='a' --from=no x y", "COPY --chown='\\' --from=no x' y z"),
+        ("RUN --mount=type=bind,from=no x", "RUN --mount=type=bind,fr\"om\"=no x"),
+        ("RUN --mount=type=bind,from=\"no\" x", "RUN --mount=\"type=bind,from=no\" x"),
+        ("RUN --mount=target=\"/a\",from=no x", "RUN --mount=target=\"/a,from=n\"o x"),
+        ("RUN --mount=target='/a',from=no x", "RUN --mount=target='\"/a\"',from=no x"),
+        ("RUN --network=none --mount=from=no x", "RUN --net=none --mount=from=no x"),
+    ] {
+        let file = |text: &str| format!("FROM a\n{text}");
+        assert_eq!(names(&file(plain), &[]), ["a", "no"], "{plain}");
+        let error = Dockerfile::read(file(hidden).into_bytes()).unwrap().images(&arguments(&[])).unwrap_err();
+        assert!(matches!(error.kind, Kind::Flag { .. }), "{hidden}: {error}");
+        assert_eq!(error.line, 2, "{hidden}");
+    }
+    let escaped = read("# escape=`\nFROM a\nCOPY --chown=`\" --from=b x y", &[]).unwrap_err();
+    assert!(matches!(escaped, Kind::Flag { .. }), "{escaped}");
+    // Behind the flags everything goes, and other instructions have flags of their own.
+    let text =
+        "FROM a\nRUN echo --\"x\" \u{e0}\nHEALTHCHECK --interval=5s CMD x\nADD --keep-git-dir x \u{e0}";
+    assert_eq!(names(text, &[]), ["a"]);
+}
+
+#[test]
+fn the_platform_gives_way_to_the_file() {
+    let mut platform = BuildArguments::default();
+    platform.platform.insert("TARGETARCH".to_owned(), "arm64".to_owned());
+    let mut given = platform.clone();
+    given.given.insert("TARGETARCH".to_owned(), "s390x".to_owned());
+    for (text, by_platform, by_argument) in [
+        ("FROM a-$TARGETARCH", "a-arm64", "a-s390x"),
+        ("ARG TARGETARCH\nFROM a-$TARGETARCH", "a-arm64", "a-s390x"),
+        ("ARG TARGETARCH=amd64\nFROM a-$TARGETARCH", "a-amd64", "a-s390x"),
+    ] {
+        let file = Dockerfile::read(text.as_bytes().to_vec()).unwrap();
+        let name = |arguments| file.images(arguments).unwrap().images[0].name.clone();
+        assert_eq!(name(&platform), by_platform, "{text}");
+        assert_eq!(name(&given), by_argument, "{text}");
+    }
+}
+
+#[test]
 fn arguments_are_filled_in() {
     for (text, given, expected) in [
         ("ARG TAG=1\nFROM a:$TAG", &[][..], "a:1"),
@@ -119,11 +219,15 @@ fn arguments_are_filled_in() {
         ("ARG A=${B:-${C:-d}}\nFROM $A", &[], "d"),
         ("FROM a-$TARGETARCH", &[("TARGETARCH", "arm64")], "a-arm64"),
         ("ARG TARGETARCH\nFROM a-$TARGETARCH", &[("TARGETARCH", "arm64")], "a-arm64"),
+        // Not declared: unset for every builder.
+        ("FROM a${SLIM-3}", &[], "a3"),
+        ("ARG SLIM=1\nFROM a${SLIM+2}", &[], "a2"),
         ("ARG TAG=1\nFROM a:\\$TAG", &[], "a:$TAG"),
         ("ARG TAG=1\nFROM 'a:$TAG'", &[], "a:$TAG"),
     ] {
         assert_eq!(names(text, given), [expected], "{text}");
     }
+    let expected_name = "a name of letters, digits and _";
     let missing = |name: &str| Kind::Argument { name: name.to_owned() };
     for (text, given, expected) in [
         ("FROM a:$TAG", &[][..], missing("TAG")),
@@ -136,6 +240,16 @@ fn arguments_are_filled_in() {
         // The builder knows it, so that the default does not hold.
         ("FROM a-${TARGETARCH:-amd64}", &[], missing("TARGETARCH")),
         ("ARG IMAGE=a-$TARGETARCH\nFROM ${IMAGE:-b}", &[], missing("IMAGE")),
+        // Declared, no value, and the builder has one.
+        ("ARG TARGETARCH\nFROM a-${TARGETARCH:-amd64}", &[], missing("TARGETARCH")),
+        ("FROM a-${TARGETSTAGE:-b}", &[], missing("TARGETSTAGE")),
+        // Declared, no value: set for one builder and not for the other.
+        ("ARG TAG\nFROM a${TAG-3}", &[], missing("TAG")),
+        ("ARG TAG\nFROM a${TAG+3}", &[], missing("TAG")),
+        ("ARG X=$1\nFROM ${X:-b}", &[], Kind::Substitution { text: "$".to_owned() }),
+        ("ARG X=$A\u{e9}\nFROM ${X:-b}", &[], Kind::Substitution { text: "$A".to_owned() }),
+        ("ARG TAG:?=1\nFROM a", &[], Kind::Instruction { instruction: "ARG", expected: expected_name }),
+        ("ARG \"TAG\"=1\nFROM a", &[], Kind::Instruction { instruction: "ARG", expected: expected_name }),
         ("ARG TAG\nFROM a:${TAG:?no-tag}", &[], missing("TAG")),
         ("ARG TAG=1.0\nFROM a:${TAG%.*}", &[], Kind::Substitution { text: "${TAG%".to_owned() }),
         ("FROM a\nCOPY --from=$IMAGE x y", &[], Kind::Substitution { text: "$IMAGE".to_owned() }),
@@ -197,6 +311,13 @@ fn places_and_notes() {
     assert_eq!(at, [(Some(2), Some(6)), (Some(4), Some(15))]);
     let codes: Vec<_> = images.notes.iter().map(|note| note.code).collect();
     assert_eq!(codes, [NoteCode::Syntax, NoteCode::Scratch]);
+    // Behind a line for the kernel only `syntax` is looked for.
+    let text = "#!/usr/bin/env x\n# escape=`\n# syntax=b\nFROM \\\na";
+    let images = read(text, &[]).unwrap();
+    assert_eq!(images.images[0].name, "a");
+    let notes: Vec<_> = images.notes.iter().map(|note| (note.code, note.place.line)).collect();
+    assert_eq!(notes, [(NoteCode::Syntax, Some(3))]);
+    assert_eq!(read("# x\n# syntax=b\nFROM a", &[]).unwrap().notes, []);
 }
 
 #[test]
