@@ -13,25 +13,58 @@ use crate::mention::{Note, NoteCode, Place, Role, Source};
 /// Where a Compose file names its services.
 const SERVICES: &str = "services";
 
+/// What a Compose file may have at its top, besides what begins with `x-`.
+const TOP: [&str; 9] =
+    ["version", "name", "include", SERVICES, "networks", "volumes", "configs", "secrets", "models"];
+
+/// What is said of a Compose file that is only a part.
+pub(crate) const INCLUDES: &str = "include names other files, whose services run too";
+
+/// Whether a file has a name that Compose files have: `compose.yaml`, `docker-compose.prod.yml`.
+pub(crate) fn is_compose_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let rest = name.strip_prefix("docker-compose").or_else(|| name.strip_prefix("compose"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
+}
+
 impl Manifest {
     /// The images of a document that is of no kind, if it is a Compose file.
     pub(super) fn compose(&self, document: &Way, found: &mut ManifestImages) -> Result<(), ManifestError> {
         let finder = Finder { tree: &self.tree };
-        let services = self.tree.get(document.node, SERVICES)?.map(|found| found.entry.value);
-        let services = services.filter(|services| self.tree.entries(*services).is_some());
-        if let Some(include) = self.tree.get(document.node, "include")?.map(|found| found.entry.value)
-            && !self.tree.is_null(include)
-            && services.is_some()
-        {
-            return Err(self.unrendered(include, "include names other files, whose services run too"));
+        let services = finder.value(document.node, SERVICES)?;
+        let top = self.tree.members(document.node)?;
+        let is_compose = services.is_some_and(|services| self.tree.entries(services).is_some())
+            || top.iter().all(|key| TOP.contains(&key.as_str()) || key.starts_with("x-"));
+        if let Some(include) = finder.value(document.node, "include")? {
+            if is_compose {
+                return Err(self.unrendered(include, INCLUDES));
+            }
+            // By its name it may be a Compose file all the same, which is not known here.
+            let node = self.tree.node(include);
+            found.notes.push(Note {
+                code: NoteCode::OtherFiles,
+                place: Place::of(Source::Compose).at(node.line, node.column.saturating_add(1)),
+                message: "it includes other files, which are not judged (`docker compose config` prints a Compose file whole)"
+                    .to_owned(),
+            });
         }
-        let Some(services) = services else { return Ok(()) };
+        let Some(services) = services.filter(|_| is_compose) else { return Ok(()) };
+        if self.tree.entries(services).is_none() {
+            return Err(finder.shape(services, SERVICES, "a mapping of services"));
+        }
         let services = document.key(SERVICES, services);
         for name in self.tree.members(services.node)? {
             let Some(service) = self.tree.get(services.node, &name)? else { continue };
             let service = services.key(&name, service.entry.value);
             if self.tree.is_null(service.node) {
                 continue;
+            }
+            // Whatever is said here is joined with what is said there, volumes that are images too.
+            if let Some(extends) = finder.value(service.node, "extends")?
+                && self.tree.entries(extends).is_some()
+                && finder.value(extends, "file")?.is_some()
+            {
+                return Err(self.unrendered(extends, "a part of this service stands in another file"));
             }
             let mut place = Place::of(Source::Compose);
             (place.role, place.container) = (Some(Role::Service), Some(name.clone()));
@@ -78,14 +111,6 @@ impl Manifest {
     fn without_image(&self, finder: &Finder<'_>, service: &Way, place: Place) -> Result<Note, ManifestError> {
         let node = self.tree.node(self.tree.resolve(service.node));
         let place = place.at(node.line, node.column.saturating_add(1));
-        if let Some(extends) = finder.value(service.node, "extends")? {
-            // A service of this file is judged where it stands.
-            let file = self.tree.entries(extends).is_some()
-                && finder.value(extends, "file").is_ok_and(|file| file.is_some());
-            if file {
-                return Err(self.unrendered(extends, "the image of this service stands in another file"));
-            }
-        }
         let (code, message) = if finder.value(service.node, "build")?.is_some() {
             (NoteCode::BuiltHere, "it is built here and pulled from nowhere, so that nothing is judged")
         } else {

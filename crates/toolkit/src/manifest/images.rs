@@ -80,13 +80,12 @@ impl Manifest {
             place.name = workload.name().map(ToOwned::to_owned);
             place.namespace = workload.namespace().map(ToOwned::to_owned);
             workload.into_containers()
-        } else if let Some(ForeignWorkload { name, namespace, containers, .. }) = finder.foreign(object) {
+        } else if let Some(ForeignWorkload { name, namespace, containers, .. }) = finder.foreign(object)? {
             (place.name, place.namespace) = (name, namespace);
             containers
         } else {
-            let word = |field| finder.look(node, &["metadata", field]).and_then(|name| self.tree.text(name));
-            place.name = word("name").map(ToOwned::to_owned);
-            place.namespace = word("namespace").map(ToOwned::to_owned);
+            place.name = finder.metadata(node, "name")?;
+            place.namespace = finder.metadata(node, "namespace")?;
             Vec::new()
         };
         let mut taken: HashSet<Id> = HashSet::new();

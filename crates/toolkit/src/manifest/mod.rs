@@ -28,6 +28,7 @@ mod workload;
 
 pub use annotation::AnnotationChange;
 pub use annotation_name::{AnnotationName, AnnotationNameError};
+pub(crate) use compose::{INCLUDES, is_compose_name};
 pub(crate) use data::Value;
 pub use error::ManifestError;
 pub use image_path::{ImagePath, ImagePathError};

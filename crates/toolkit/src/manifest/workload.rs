@@ -131,12 +131,12 @@ pub struct ForeignWorkload {
     pub namespace: Option<String>,
     /// The line that it begins on, from 1.
     pub line: usize,
-    /// What it takes from images; nothing where its containers are written in another way than those of a pod.
+    /// What it takes from images.
     pub containers: Vec<Container>,
 }
 
 /// Where kinds that are not known keep their containers, as those of Argo and Knative do.
-const FOREIGN: &[&[&str]] = &[
+pub(crate) const FOREIGN: &[&[&str]] = &[
     &["spec", "template", "spec"],
     &["spec", "jobTemplate", "spec", "template", "spec"],
     &["template", "spec"],
@@ -233,24 +233,24 @@ impl Object {
 impl Manifest {
     /// Every workload of the file, in its order, those in lists too. Objects of other kinds are passed over.
     pub fn workloads(&self) -> Result<Vec<Workload>, ManifestError> {
-        Ok(self.find()?.0)
+        let finder = Finder { tree: &self.tree };
+        let mut found = Vec::new();
+        for object in self.objects()? {
+            if let Some(kind) = object.workload() {
+                found.push(finder.workload(kind, &object.place)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The objects that run containers and are of kinds that are not known.
     pub fn foreign_workloads(&self) -> Result<Vec<ForeignWorkload>, ManifestError> {
-        Ok(self.find()?.1)
-    }
-
-    fn find(&self) -> Result<(Vec<Workload>, Vec<ForeignWorkload>), ManifestError> {
         let finder = Finder { tree: &self.tree };
-        let (mut found, mut foreign) = (Vec::new(), Vec::new());
-        for object in self.objects()? {
-            match object.workload() {
-                Some(kind) => found.push(finder.workload(kind, &object.place)?),
-                None => foreign.extend(finder.foreign(&object)),
-            }
+        let mut found = Vec::new();
+        for object in self.objects()?.iter().filter(|object| object.workload().is_none()) {
+            found.extend(finder.foreign(object)?);
         }
-        Ok((found, foreign))
+        Ok(found)
     }
 
     /// Every object of the file, in its order.
@@ -272,7 +272,8 @@ pub(super) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// Takes an object, or the objects of a list. `default` is the kind of what a list of one kind holds.
+    /// Takes an object, or the objects of a list. `default` is the kind of what a list of one kind holds. `kubectl` applies
+    /// what stands in `items` whatever the kind around it: there, what is an object of its own counts too.
     fn objects(
         &self,
         place: &Place,
@@ -297,40 +298,71 @@ impl<'a> Finder<'a> {
             }
             return Ok(());
         }
+        if let Some(items) = self.value(place.node, "items")? {
+            let list = place.key("items", items);
+            for (at, item) in self.tree.items(items).unwrap_or_default().iter().enumerate() {
+                if self.look(*item, &["kind"])?.is_some() {
+                    self.objects(&list.item(at, *item), None, objects)?;
+                }
+            }
+        }
         objects.push(Object { kind: Some(kind), api_version, place: place.clone() });
         Ok(())
     }
 
-    /// An object of an unknown kind that runs containers.
-    pub(super) fn foreign(&self, object: &Object) -> Option<ForeignWorkload> {
-        let kind = object.kind.clone()?;
+    /// An object of an unknown kind that runs containers. Once it has containers, they are read as strictly as those of a
+    /// pod: what cannot be read is an error, and never an object without images.
+    pub(super) fn foreign(&self, object: &Object) -> Result<Option<ForeignWorkload>, ManifestError> {
+        let Some(kind) = object.kind.clone() else { return Ok(None) };
         let node = object.place.node;
-        let way = FOREIGN.iter().find(|way| self.has_containers(node, way))?;
-        let spec = way.iter().try_fold(object.place.clone(), |place, field| {
-            let value = self.look(place.node, &[field])?;
-            Some(place.key(field, value))
-        })?;
-        let word = |field| self.look(node, &["metadata", field]).and_then(|name| self.tree.text(name));
-        Some(ForeignWorkload {
-            kind,
-            name: word("name").map(ToOwned::to_owned),
-            namespace: word("namespace").map(ToOwned::to_owned),
-            line: self.tree.node(node).line,
-            containers: self.containers(&spec).unwrap_or_default(),
-        })
+        for way in FOREIGN {
+            let Some(spec) = self.follow(&object.place, way)? else { continue };
+            if !self.has_containers(spec.node)? {
+                continue;
+            }
+            return Ok(Some(ForeignWorkload {
+                kind,
+                name: self.metadata(node, "name")?,
+                namespace: self.metadata(node, "namespace")?,
+                line: self.tree.node(node).line,
+                containers: self.containers(&spec)?,
+            }));
+        }
+        Ok(None)
     }
 
-    fn has_containers(&self, object: Id, way: &[&str]) -> bool {
-        let holder = self.look(object, way);
-        let containers = holder.and_then(|holder| self.look(holder, &["containers"]));
-        containers.is_some_and(|containers| self.tree.items(containers).is_some())
+    /// Whether there are containers as a pod has them. A list without a single object, as one of names, holds none.
+    fn has_containers(&self, spec: Id) -> Result<bool, ManifestError> {
+        let containers = self.look(spec, &["containers"])?.and_then(|containers| self.tree.items(containers));
+        Ok(containers.is_some_and(|items| {
+            items.is_empty() || items.iter().any(|item| self.tree.entries(*item).is_some())
+        }))
+    }
+
+    /// A field of an object's metadata, where it is a text.
+    pub(super) fn metadata(&self, object: Id, field: &str) -> Result<Option<String>, ManifestError> {
+        let found = self.look(object, &["metadata", field])?;
+        Ok(found.and_then(|found| self.tree.text(found)).map(ToOwned::to_owned))
     }
 
     /// What stands at the end of a way; nothing where an object of an unknown kind has something else there.
-    pub(super) fn look(&self, object: Id, way: &[&str]) -> Option<Id> {
-        way.iter().try_fold(object, |object, field| {
-            self.tree.get(object, field).ok().flatten().map(|found| found.entry.value)
-        })
+    fn look(&self, object: Id, way: &[&str]) -> Result<Option<Id>, ManifestError> {
+        let mut node = object;
+        for field in way {
+            let Some(found) = self.tree.get(node, field)? else { return Ok(None) };
+            node = found.entry.value;
+        }
+        Ok(Some(node))
+    }
+
+    /// The place at the end of a way, as [`Self::look`] finds it.
+    fn follow(&self, object: &Place, way: &[&str]) -> Result<Option<Place>, ManifestError> {
+        let mut place = object.clone();
+        for field in way {
+            let Some(value) = self.look(place.node, &[field])? else { return Ok(None) };
+            place = place.key(field, value);
+        }
+        Ok(Some(place))
     }
 
     pub(super) fn workload(&self, kind: WorkloadKind, object: &Place) -> Result<Workload, ManifestError> {

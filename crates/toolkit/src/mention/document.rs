@@ -9,7 +9,9 @@ use super::error::{DocumentError, DocumentErrorKind};
 use super::list::{self, Entry};
 use super::{Mention, Note, NoteCode, Place, Source};
 use crate::dockerfile::{BuildArguments, Dockerfile, DockerfileImage, DockerfileImages};
-use crate::manifest::{ImagePath, ImageText, Manifest, ManifestError, ManifestImage, ManifestImages};
+use crate::manifest::{
+    INCLUDES, ImagePath, ImageText, Manifest, ManifestError, ManifestImage, ManifestImages, is_compose_name,
+};
 
 /// Files that manifests are made from, and what makes them.
 const SOURCES: &[(&[&str], &str, &str)] = &[
@@ -60,6 +62,11 @@ impl Document {
         }
         let manifest = Manifest::read(bytes).map_err(failed)?;
         let ManifestImages { images, notes, used } = manifest.images(paths).map_err(failed)?;
+        let other = notes.iter().find(|note| note.code == NoteCode::OtherFiles);
+        if let Some(Note { place, .. }) = other.filter(|_| is_compose_name(name)) {
+            let (line, why) = (place.line.unwrap_or(1), INCLUDES.to_owned());
+            return Err(failed(ManifestError::UnrenderedCompose { line, why }));
+        }
         let place = |mut place: Place| {
             if place.source == Source::Kubernetes && place.namespace.is_none() {
                 place.namespace = namespace.map(ToOwned::to_owned);

@@ -58,6 +58,8 @@ pub enum NoteCode {
     NoImage,
     /// An object of a kind that is not known has something that looks like an image, at a place that no path names.
     UnknownImage,
+    /// A document of no known kind that includes other files.
+    OtherFiles,
     /// A path that leads to nothing in any document.
     UnusedPath,
     /// A build from nothing (`FROM scratch`).

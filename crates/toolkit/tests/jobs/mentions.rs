@@ -236,6 +236,122 @@ fn what_only_compose_can_put_together_is_refused() {
 }
 
 #[test]
+fn a_kind_that_is_not_known_is_read_as_strictly_as_a_known_one() {
+    let of = |kind: &str, spec: &str| format!("base: &base {{image: 'app:2'}}\n{kind}\nspec: {spec}\n");
+    let good = "{template: {spec: {containers: [{name: c, image: 'app:1'}]}}}";
+    for kind in [
+        "kind: Deployment\napiVersion: apps/v1",
+        "kind: Rollout\napiVersion: argoproj.io/v1alpha1",
+        "kind: Service\napiVersion: serving.knative.dev/v1",
+    ] {
+        assert_eq!(mentions(&manifest(&of(kind, good))).len(), 1, "{kind}");
+        for (bad, ambiguous) in [
+            // One entry that is none, and others that are.
+            ("{template: {spec: {containers: [{name: c, image: 'app:1'}, text]}}}", false),
+            ("{template: {spec: {initContainers: text, containers: [{name: c, image: 'app:1'}]}}}", false),
+            ("{template: {spec: {containers: [{name: c, image: {name: 'app:1'}}]}}}", false),
+            // Readers differ about which of the two counts.
+            ("{template: {spec: {containers: [{name: c, image: 'app:1', <<: *base}]}}}", true),
+            (
+                "{template: {spec: {containers: [{image: 'app:1'}], <<: {containers: [{image: 'app:2'}]}}}}",
+                true,
+            ),
+            ("{template: {spec: {containers: [{image: 'app:1'}]}, <<: {spec: {containers: []}}}}", true),
+            ("{template: {<<: text, spec: {containers: [{image: 'app:1'}]}}}", false),
+        ] {
+            let refused = refusal(&of(kind, bad));
+            let is_ambiguous =
+                matches!(refused, DocumentErrorKind::Manifest(ManifestError::Ambiguous { .. }));
+            let is_shape = matches!(refused, DocumentErrorKind::Manifest(ManifestError::Shape { .. }));
+            assert!(if ambiguous { is_ambiguous } else { is_shape }, "{kind}: {bad}: {refused:?}");
+        }
+    }
+    // Names of containers are no containers.
+    let names = of("kind: Limits\napiVersion: example.com/v1", "{containers: [app, proxy]}");
+    assert!(manifest(&names).mentions().is_empty());
+}
+
+/// `kubectl` takes every object with `items` apart, whatever its kind.
+#[test]
+fn objects_in_items_count_in_every_kind() {
+    let pod = "{kind: Pod, apiVersion: v1, spec: {containers: [{name: c, image: app}]}}";
+    for kind in ["ConfigMap", "List", "PodList", "Odd"] {
+        let text = format!("kind: {kind}\napiVersion: v1\nitems: [{pod}]\n");
+        assert_eq!(manifest(&text).mentions().len(), 1, "{kind}");
+    }
+    // What is in no object of its own stays what it is.
+    let plain =
+        "kind: Odd\napiVersion: example.com/v1\nitems: [text, {key: a}]\nspec: {containers: [{image: a}]}\n";
+    assert_eq!(manifest(plain).mentions().len(), 1);
+}
+
+#[test]
+fn a_compose_file_that_only_includes_others_is_refused() {
+    let is_refused = |name: &str, text: &str| {
+        let read = Document::manifest(name, text.into(), &[], None);
+        let kind = read.map(|document| notes(&document)).map_err(|error| error.kind);
+        let wanted = ManifestError::UnrenderedCompose { line: 0, why: String::new() };
+        match kind {
+            Err(DocumentErrorKind::Manifest(error)) => {
+                core::mem::discriminant(&error) == core::mem::discriminant(&wanted)
+            }
+            Err(other) => panic!("{name}: {text}: {other:?}"),
+            Ok(noted) => {
+                assert!(
+                    noted.iter().all(|(code, line)| *code == NoteCode::OtherFiles && line.is_some()),
+                    "{noted:?}"
+                );
+                assert_eq!(noted.len(), usize::from(text.contains("include: [")), "{name}: {text}");
+                false
+            }
+        }
+    };
+    let only = "include: [other.yaml]\n";
+    for name in ["app.yaml", "-", "compose.yaml", "docker-compose.prod.yml"] {
+        assert!(is_refused(name, only), "{name}");
+        assert!(is_refused(name, &format!("name: app\nx-a: {{}}\nnetworks: {{}}\n{only}")), "{name}");
+        assert!(!is_refused(name, "name: app\ninclude:\n"), "{name}");
+    }
+    // By its other keys it is of something else, unless it has the name.
+    let other = format!("stages: [test]\n{only}");
+    assert!(!is_refused("ci.yaml", &other));
+    for name in ["compose.yml", "deploy/compose.prod.yaml", "Docker-Compose.yml"] {
+        assert!(is_refused(name, &other), "{name}");
+    }
+    // An object of the cluster includes nothing.
+    let object = "kind: Odd\napiVersion: example.com/v1\ninclude:\n- other.yaml\n";
+    assert!(!is_refused("compose.yaml", object));
+}
+
+#[test]
+fn what_a_service_extends_in_another_file_is_refused_always() {
+    let service = |rest: &str| format!("services:\n  a:\n    image: app\n    extends: {rest}\n");
+    for text in [
+        // The other file may have volumes that are images.
+        service("{file: other.yaml, service: b}"),
+        service("{service: b, file: other.yaml, <<: {file: third.yaml}}"),
+        "services:\n  a:\n    extends: {file: b.yaml, <<: {file: c.yaml}}\n".to_owned(),
+        "services: [a]\n".to_owned(),
+    ] {
+        let refused = refusal(&text);
+        assert!(
+            matches!(
+                refused,
+                DocumentErrorKind::Manifest(
+                    ManifestError::UnrenderedCompose { .. }
+                        | ManifestError::Ambiguous { .. }
+                        | ManifestError::Shape { .. }
+                )
+            ),
+            "{text}: {refused:?}"
+        );
+    }
+    assert_eq!(manifest(&service("{service: b}")).mentions().len(), 1);
+    // Others than Compose have services in lists.
+    assert!(manifest("image: a\nservices: [b]\n").mentions().is_empty());
+}
+
+#[test]
 fn documents_without_images_are_fine() {
     for text in ["", "---\n", "kind: Service\napiVersion: v1\n", "a: b\n", "kind: Pod\nspec: {}\n", "{}"] {
         assert!(manifest(text).mentions().is_empty(), "{text}");
