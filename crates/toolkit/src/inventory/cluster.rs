@@ -12,13 +12,16 @@ use waxseal_core::{Digest, ImageRef, Repository};
 
 use super::source::{Named, Use, Workload};
 use crate::error::{Error, ErrorKind};
-use crate::manifest::{Manifest, WorkloadKind};
+use crate::manifest::{FOREIGN, Manifest, WorkloadKind};
 
 /// Largest file with objects in JSON, in bytes (256 MiB): some twenty thousand pods.
 pub const DUMP_BYTES: u64 = 256 << 20;
 
 /// Most objects of a file.
 pub const DUMP_OBJECTS: usize = 200_000;
+
+/// Deepest nesting of lists in lists.
+const LISTS: usize = 16;
 
 /// Longest chain of owners that is followed: a pod, its replica set, its deployment.
 const OWNERS: usize = 4;
@@ -116,6 +119,13 @@ struct Spec {
     job_template: Option<Box<Template>>,
 }
 
+impl Spec {
+    /// What the pods of its template are made of.
+    fn pods(&self) -> Option<&Self> {
+        self.template.as_deref()?.spec.as_ref()
+    }
+}
+
 /// A pod template, or the template of a job, which holds one.
 #[derive(Deserialize)]
 struct Template {
@@ -160,26 +170,15 @@ fn listed(shown: &str, text: &RawValue, objects: &mut Vec<Object>) -> Result<(),
     if !text.get().starts_with('{') {
         return Err(wrong(shown, "a document is not an object"));
     }
-    let head: Head<'_> =
-        serde_json::from_str(text.get()).map_err(|error| wrong(shown, &format!("an object: {error}")))?;
-    let kind = head.kind.unwrap_or_default();
-    if let Some(items) = head.items
-        && let Some(one) = kind.strip_suffix("List")
-    {
-        for item in items {
-            // A list of one kind leaves the kind of its items out.
-            object(shown, item, one, head.api_version.as_deref(), objects)?;
-        }
-        return Ok(());
-    }
-    object(shown, text, &kind, None, objects)
+    object(shown, text, ("", None), 0, objects)
 }
 
+/// Takes what is of this kind and this version of the API where it says neither, `depth` lists down.
 fn object(
     shown: &str,
     text: &RawValue,
-    default_kind: &str,
-    default_version: Option<&str>,
+    (default_kind, default_version): (&str, Option<&str>),
+    depth: usize,
     objects: &mut Vec<Object>,
 ) -> Result<(), Error> {
     if objects.len() >= DUMP_OBJECTS {
@@ -189,17 +188,51 @@ fn object(
         serde_json::from_str(text.get()).map_err(|error| wrong(shown, &format!("an object: {error}")))?;
     let kind = head.kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| default_kind.to_owned());
     let version = head.api_version.as_deref().or(default_version);
-    let known = WorkloadKind::of(version, &kind).is_some();
-    match serde_json::from_str::<Object>(text.get()) {
-        Ok(mut object) => {
-            object.kind = kind;
-            objects.push(object);
-            Ok(())
+    if let Some(items) = head.items {
+        if depth >= LISTS {
+            return Err(wrong(shown, &format!("lists nest deeper than {LISTS} levels")));
         }
-        // Kinds that are not known may have anything under these names.
-        Err(_) if !known => Ok(()),
-        Err(error) => Err(wrong(shown, &format!("a {kind}: {error}"))),
+        // A list of one kind leaves the kind of its items out. `kubectl` takes every object with items apart.
+        let one = kind.strip_suffix("List");
+        let default = one.map_or(("", None), |one| (one, version));
+        for item in items {
+            if one.is_some() || item.get().starts_with('{') {
+                object(shown, item, default, depth.saturating_add(1), objects)?;
+            }
+        }
+        if one.is_some() {
+            return Ok(());
+        }
     }
+    let read = match serde_json::from_str::<Object>(text.get()) {
+        Ok(object) => Ok(Some(object)),
+        Err(_) if WorkloadKind::of(version, &kind).is_none() => foreign(text),
+        Err(error) => Err(error),
+    };
+    if let Some(mut object) = read.map_err(|error| wrong(shown, &format!("a {kind}: {error}")))? {
+        object.kind = kind;
+        objects.push(object);
+    }
+    Ok(())
+}
+
+/// Reads an object of a kind that is not known and may have anything under the names of ours. One that has containers is
+/// read or is an error; any other runs nothing.
+fn foreign(text: &RawValue) -> Result<Option<Object>, serde_json::Error> {
+    let mut whole: serde_json::Value = serde_json::from_str(text.get())?;
+    let has_containers = FOREIGN.iter().any(|way| {
+        let spec = way.iter().try_fold(&whole, |value, field| value.get(field));
+        let containers = spec.and_then(|spec| spec.get("containers")?.as_array());
+        containers.is_some_and(|items| items.iter().any(serde_json::Value::is_object))
+    });
+    if !has_containers {
+        return Ok(None);
+    }
+    // Only that of a pod says what runs.
+    if let Some(members) = whole.as_object_mut() {
+        members.remove("status");
+    }
+    serde_json::from_value(whole).map(Some)
 }
 
 /// An object's place among the others.
@@ -225,19 +258,16 @@ impl Object {
         Some((self.metadata.namespace.as_deref(), &owner.kind, &owner.name))
     }
 
-    /// What its pods are made of.
+    /// What its pods are made of: the first that has containers, of where the kinds keep it.
     fn pod_spec(&self) -> Option<&Spec> {
-        let mut spec =
-            self.template.as_ref().and_then(|template| template.spec.as_ref()).or(self.spec.as_ref());
-        // A cron job holds a job template, which holds a pod template.
-        for _ in 0..2 {
-            let inner = spec.and_then(|spec| spec.template.as_ref().or(spec.job_template.as_ref()));
-            match inner.and_then(|template| template.spec.as_ref()) {
-                Some(inner) => spec = Some(inner),
-                None => break,
-            }
+        let own = self.spec.as_ref();
+        if self.kind == "Pod" {
+            return own;
         }
-        spec
+        let of_job = own.and_then(|spec| spec.job_template.as_deref()?.spec.as_ref());
+        let bare = self.template.as_ref().and_then(|template| template.spec.as_ref());
+        let runs = |spec: &&Spec| spec.containers.is_some() || spec.init_containers.is_some();
+        [own.and_then(Spec::pods), of_job.and_then(Spec::pods), bare, own].into_iter().flatten().find(runs)
     }
 
     fn has_ended(&self) -> bool {
@@ -415,6 +445,42 @@ mod tests {
         assert_eq!(all, ["Deployment/app registry.example.com/app:1.0 false"; 2]);
         // One whose owner is not there is not passed over.
         assert_eq!(asked(&list(&[set])), ["Deployment/app registry.example.com/app:old false"]);
+    }
+
+    #[test]
+    fn an_object_of_an_unknown_kind_that_has_containers_is_read_or_is_an_error() {
+        let of = |spec: &str, status: &str| {
+            format!(r#"{{"kind":"Rollout","metadata":{{"name":"x"}},"spec":{spec},"status":{status}}}"#)
+        };
+        let template = |more: &str| {
+            format!(r#"{{"template":{{"spec":{{"containers":[{{"image":"a.example/a"}}{more}]}}}}}}"#)
+        };
+        let one = ["Rollout/x a.example/a:latest false"];
+        assert_eq!(asked(&of(&template(""), "{}")), one);
+        // What the status of such a kind says is of no interest.
+        assert_eq!(asked(&of(&template(""), r#"{"phase":{"of":1}}"#)), one);
+        for more in [r#","text""#, r#",{"image":{"name":"b"}}"#] {
+            let error = read("a", of(&template(more), "{}").into_bytes(), false).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Manifest, "{more}");
+        }
+        assert!(asked(&of(r#"{"containers":["a","b"]}"#, "{}")).is_empty());
+        // A template without containers beside them, and one that a pod does not look at.
+        let own = r#"{"template":{"spec":{}},"containers":[{"image":"a.example/a"}]}"#;
+        assert_eq!(asked(&of(own, "{}")), one);
+        let pod =
+            r#"{"template":{"spec":{"containers":[{"image":"b"}]}},"containers":[{"image":"a.example/a"}]}"#;
+        assert_eq!(asked(&of(pod, "{}").replace("Rollout", "Pod")), ["Pod/x a.example/a:latest false"]);
+    }
+
+    #[test]
+    fn lists_in_lists_are_opened_and_items_of_every_kind() {
+        let pod = r#"{"kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[{"image":"a.example/a"}]}}"#;
+        let within = |kind: &str, inner: &str| format!(r#"{{"kind":"{kind}","items":[{inner}]}}"#);
+        let one = ["Pod/x a.example/a:latest false"];
+        assert_eq!(asked(&within("List", &within("List", pod))), one);
+        assert_eq!(asked(&within("ConfigMap", pod)), one);
+        let deep = (0..=LISTS).fold(pod.to_owned(), |inner, _| within("List", &inner));
+        assert_eq!(read("a", deep.into_bytes(), false).unwrap_err().kind(), ErrorKind::Manifest);
     }
 
     #[test]

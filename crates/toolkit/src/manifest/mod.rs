@@ -35,6 +35,7 @@ pub use image_path::{ImagePath, ImagePathError};
 pub use images::{ManifestImage, ManifestImages};
 pub use source::Manifest;
 pub(crate) use tree::Tree;
+pub(crate) use workload::FOREIGN;
 pub use workload::{Container, ContainerRole, ForeignWorkload, ImageText, Workload, WorkloadKind};
 
 /// Largest file with manifests, in bytes (16 MiB).
