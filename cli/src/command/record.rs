@@ -50,26 +50,39 @@ async fn verify(args: &RecordVerifyArgs, offline: bool) -> Result<Exit, Fault> {
         output::talk("the record is not signed: anybody could have written it");
     }
     let policy = session.policy(&args.policy).await?;
+    let location: Location = args.image.parse()?;
     let mut exit = Exit::Done;
     for record in &records {
-        exit = exit.worst(one(args, &session, record, &policy, now).await?);
+        let replayed = match again(args, &session, record, &location, &policy, now).await {
+            Ok(replayed) => replayed,
+            // One record that cannot be replayed does not silence the others.
+            Err(fault) => {
+                output::talk(&format!("{} cannot be replayed:", output::escape(&record.image.name)));
+                output::fault(&fault);
+                exit = exit.worst(fault.exit());
+                continue;
+            }
+        };
+        let differences = replayed.as_ref().map(|again| record.differences(again)).unwrap_or_default();
+        if replayed.is_none() || !differences.is_empty() {
+            exit = exit.worst(Exit::Refused);
+        }
+        show(args, record, replayed.as_ref(), &differences)?;
     }
     Ok(exit)
 }
 
-async fn one(
+/// Decides again what a record says was decided; none if nothing was.
+async fn again(
     args: &RecordVerifyArgs,
     session: &Session,
     record: &Record,
+    location: &Location,
     policy: &PolicySet,
     now: Timestamp,
-) -> Result<Exit, Fault> {
-    let Some(digest) = record.image.index.or(record.image.digest) else {
-        let again = Vec::new();
-        show(args, record, None, &again)?;
-        return Ok(Exit::Refused);
-    };
-    let location = match args.image.parse::<Location>()? {
+) -> Result<Option<Record>, Fault> {
+    let Some(digest) = record.image.index.or(record.image.digest) else { return Ok(None) };
+    let location = match location.clone() {
         Location::Layout { path, which: LocalName::Only } => {
             Location::Layout { path, which: LocalName::Digest(digest) }
         }
@@ -89,10 +102,7 @@ async fn one(
     let image = Image::find(&session.client, &location, &finding).await?;
     let replaying =
         Replaying::new(policy.clone(), verifier(args.allow_example_keys), session.client.clone(), now);
-    let again = replaying.replay(record, image).await?;
-    let differences = record.differences(&again);
-    show(args, record, Some(&again), &differences)?;
-    Ok(if differences.is_empty() { Exit::Done } else { Exit::Refused })
+    Ok(Some(replaying.replay(record, image).await?))
 }
 
 fn show(

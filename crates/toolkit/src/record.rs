@@ -9,7 +9,7 @@ use waxseal_core::limits::DOCUMENT_BYTES;
 use waxseal_core::policy::{PolicySet, RulePlatforms};
 use waxseal_core::record::{Record, RecordedImage};
 use waxseal_core::{Signer, TrustedKey, Verifier};
-use waxseal_oci::Client;
+use waxseal_oci::{Client, Store};
 
 use crate::decide::Decision;
 use crate::error::{Error, ErrorKind};
@@ -105,7 +105,8 @@ impl Replaying {
         Self { policy, verifier, present, client }
     }
 
-    /// Decides over the image as of the time of the record, and records it.
+    /// Decides over the image as of the time of the record, and records it. Of an image in a layout or an archive the evidence
+    /// is read beside it, also where a rule names a repository for it (rule L7).
     pub async fn replay(&self, record: &Record, image: Image) -> Result<Record, Error> {
         let at: Timestamp = record.time.parse().map_err(|error: jiff::Error| {
             Error::new(ErrorKind::Record, format!("the record's time {:?} is none", record.time))
@@ -125,6 +126,7 @@ impl Replaying {
         let mut decision = Decision::new(policy, self.client.clone(), at);
         decision.verifier = self.verifier.clone().looking_back_from(self.present);
         decision.exemptions = !record.image.without_exemptions;
+        decision.evidence_in_place = !matches!(image.store, Store::Registry(_));
         decision.platform = record
             .image
             .platform

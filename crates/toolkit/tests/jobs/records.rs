@@ -7,12 +7,12 @@ use waxseal::record::{self, Replaying};
 use waxseal::{Decision, ErrorKind, Finding, Image, Saving};
 use waxseal_core::policy::{PolicySet, Rule, SignatureRequirement};
 use waxseal_core::record::Record;
-use waxseal_core::{Policy, TrustedKey, Verifier};
+use waxseal_core::{Policy, Repository, TrustedKey, Verifier, media_type};
 use waxseal_oci::Location;
 use waxseal_testkit::Registry;
 use waxseal_testkit::rng::now;
 
-use crate::scene::{BOTH, Scene, by, client, failed, trusted};
+use crate::scene::{BOTH, Layer, Scene, by, client, failed, trusted};
 
 fn set(scene: &Scene, policy: Policy) -> PolicySet {
     let images = vec![format!("{}/team/*", scene.registry.host()).parse().unwrap()];
@@ -71,6 +71,36 @@ async fn a_record_is_replayed_from_a_layout() {
     assert_eq!(record.outcome(), "admit");
     let since = replayed(&record, folder.path(), set(&scene, Policy::requiring(revoked))).await;
     assert!(since.iter().any(|field| field == "verdict.verdict"), "{since:?}");
+}
+
+/// A rule names a repository for its evidence (rule L7): a layout has taken it along, and no registry is asked.
+#[tokio::test]
+async fn l7_a_replay_asks_no_repository_that_a_rule_names() {
+    let scene = Scene::signed(Registry::start(), BOTH).await;
+    let there: Repository = format!("{}/signatures/app", scene.registry.host()).parse().unwrap();
+    let layer = Layer::legacy(&scene.mallory, scene.digest());
+    scene.registry.put_blob("signatures/app", layer.bytes.clone().unwrap());
+    scene.registry.put_blob("signatures/app", "{}");
+    let manifest = crate::scene::manifest(&[layer], None);
+    scene.registry.put_manifest("signatures/app", &scene.sig_tag(), media_type::OCI_MANIFEST, manifest);
+    let set = || {
+        let images = vec![format!("{}/team/*", scene.registry.host()).parse().unwrap()];
+        let rule = Rule::new(images, by(&scene.mallory)).unwrap().signature_repository(there.clone());
+        PolicySet::new("test").rule(rule).serial(3).build().unwrap()
+    };
+    let record = decided(&scene, set()).await;
+    assert_eq!(record.outcome(), "admit");
+    let folder = tempfile::tempdir().unwrap();
+    let from: Location = scene.by_tag().parse().unwrap();
+    let mut finding = Finding::default();
+    Saving::default().save(&client(), &from, &folder.path().join("without"), &finding).await.unwrap();
+    finding.evidence_repository = Some(there.clone());
+    Saving::default().save(&client(), &from, &folder.path().join("with"), &finding).await.unwrap();
+    let asked = scene.registry.requests().len();
+    assert_eq!(replayed(&record, &folder.path().join("with"), set()).await, Vec::<String>::new());
+    let without = replayed(&record, &folder.path().join("without"), set()).await;
+    assert!(without.iter().any(|field| field == "verdict.verdict"), "{without:?}");
+    assert_eq!(scene.registry.requests().len(), asked);
 }
 
 /// What is no longer there, and what was not there, is named.
