@@ -136,6 +136,7 @@ impl Session {
         };
         let keys = self.trusted(&args.keys).await?;
         let mut wanted = Signed::by(keys, serial, Timestamp::now());
+        wanted.name.clone_from(&args.name);
         wanted.signature.clone_from(&args.path);
         let loaded = waxseal::policy::signature::load(path, self.places(), &wanted).await;
         loaded.map_err(|error| match error.kind() {

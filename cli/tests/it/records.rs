@@ -100,6 +100,37 @@ fn what_was_not_admitted_is_recorded_too() {
     room.run(&["verify", "--key", "p384.pub", "--record", "r.json", &name]).ends(2).says("--policy");
 }
 
+/// A record of an image that the archive does not have does not silence the others.
+#[test]
+fn a_record_that_cannot_be_replayed_does_not_end_the_command() {
+    let registry = Registry::start();
+    let room = room(&registry, 1);
+    let name = image(&registry);
+    room.sign("p256", &name, &[]);
+    record(&room, &name, &[]).ends(0);
+    saved(&room, &name);
+    let good = room.text("record.json");
+    let mut other: Value = serde_json::from_str(&good).unwrap();
+    other["image"]["digest"] = format!("sha256:{}", "0".repeat(64)).into();
+    other["image"]["name"] = "registry.example.com/other:1".into();
+    let mut future: Value = serde_json::from_str(&good).unwrap();
+    future["time"] = "2999-01-01T00:00:00Z".into();
+    let mut refused: Value = serde_json::from_str(&good).unwrap();
+    refused["verdict"]["verdict"] = "refuse".into();
+    let lines = |lines: &[&Value]| {
+        let lines: Vec<_> = lines.iter().map(ToString::to_string).chain([good.trim().to_owned()]).collect();
+        room.write("record.json", lines.join("\n"));
+    };
+    lines(&[&other]);
+    let run = replay(&room, &[]).ends(3).says("registry.example.com/other:1 cannot be replayed");
+    assert_eq!(run.shows("the same decision").data().matches("recorded: admit").count(), 1);
+    lines(&[&other, &refused]);
+    replay(&room, &[]).ends(1).shows("NOT the same decision").shows(": the same decision");
+    lines(&[&future, &refused, &other]);
+    let run = replay(&room, &[]).ends(4).says_each(&["still to come", "other:1 cannot be replayed"]);
+    run.shows(": the same decision");
+}
+
 #[test]
 fn a_record_is_signed_and_counts_by_its_key() {
     let registry = Registry::start();
@@ -154,6 +185,36 @@ fn y7_a_policy_is_signed_and_does_not_go_back() {
     room.run(&["policy", "sign", "policy.yaml", "--key", "p384.key"]).ends(4).says("serial: 1");
     // Nobody says which policy, or by whom.
     room.run(&["verify", "--policy-key", "p384.pub", "--key", "p384.pub", &name]).ends(2);
+}
+
+/// One key signs two policies: neither stands in the place of the other.
+#[test]
+fn y7_a_policy_is_the_one_that_is_meant() {
+    let registry = Registry::start();
+    let room = room(&registry, 2);
+    let name = image(&registry);
+    room.sign("p256", &name, &[]);
+    let verify = |more: &[&str]| {
+        room.run(&[&["verify", "--policy", "policy.yaml", "--policy-key", "p384.pub", &name], more].concat())
+    };
+    let sign = || room.run(&["policy", "sign", "policy.yaml", "--key", "p384.key"]).ends(0);
+    sign();
+    verify(&[]).ends(0);
+    let text = room.text("policy.yaml");
+    let other = text.replace("serial: 2", "serial: 2\nname: dev");
+    let other = other.lines().filter(|line| !line.starts_with("name: ") || *line == "name: dev");
+    room.write("policy.yaml", other.map(|line| format!("{line}\n")).collect::<String>());
+    sign().says("signed dev");
+    verify(&[]).ends(4).says_each(&["policy-not-signed", "stood here, found \"dev\"", "--policy-name"]);
+    let least = ["--policy-serial-at-least", "1", "--policy-name"];
+    verify(&[&least[..], &["prod"]].concat()).ends(4).says("expected the policy \"prod\", found \"dev\"");
+    verify(&[&least[..], &["dev"]].concat()).ends(0);
+    verify(&[]).ends(4);
+    verify(&["--policy-name", "dev"]).ends(0);
+    verify(&[]).ends(0);
+    room.run(&["verify", "--policy", "policy.yaml", "--policy-name", "dev", &name])
+        .ends(2)
+        .says("--policy-key");
 }
 
 /// The gate records each image that it decides about, and what it records is replayed.

@@ -27,14 +27,18 @@ pub(crate) struct PolicyArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PolicySignatureArgs {
     /// Public key that must have signed the policy: a file, env://VAR or https://... (repeatable: any one counts); an older
-    /// serial than the last one seen is refused
+    /// serial than the last one seen is refused, and another policy than stood at this path
     #[arg(id = "policy_key", long = "policy-key", value_name = "KEY", help_heading = "Policy options")]
     pub(crate) keys: Vec<String>,
+    /// Name that the policy must have, in place of the one that stood at its path before: one key may sign several policies
+    #[arg(id = "policy_name", long = "policy-name", value_name = "NAME", requires = "policy_key")]
+    #[arg(help_heading = "Policy options")]
+    pub(crate) name: Option<String>,
     /// Signature of the policy (default: the policy's name with .sig.json behind it)
     #[arg(id = "policy_signature", long = "policy-signature", value_name = "FILE", requires = "policy_key")]
     #[arg(help_heading = "Policy options")]
     pub(crate) path: Option<PathBuf>,
-    /// Least serial that the policy may have, in place of the last one seen: nothing is remembered
+    /// Least serial that the policy may have, in place of the last one seen: nothing is remembered, so say --policy-name too
     #[arg(id = "policy_serial_at_least", long = "policy-serial-at-least", value_name = "N")]
     #[arg(requires = "policy_key", help_heading = "Policy options")]
     pub(crate) serial_at_least: Option<u64>,

@@ -3,19 +3,23 @@
 //! What is signed is not the text alone: a policy names key files, and whoever could change one of them would change the
 //! policy. So the signature covers the digest of the text, the id of each key that it names, its name and its serial number, as
 //! a document of its own kind (rule G2), in a file beside the policy. A policy whose serial is below the last one seen is
-//! refused; what was seen stands in a folder of state, unless somebody says the least serial.
+//! refused, and so is one of another name than stood at its path; what was seen stands in a folder of state, unless somebody
+//! says the least serial.
+
+mod seen;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use waxseal_core::document::{self, DocumentKind};
 use waxseal_core::json::{self, Names};
-use waxseal_core::{Digest, Signer, TrustedKey, Verifier};
+use waxseal_core::{Digest, KeyId, Signer, TrustedKey, Verifier};
 
+use self::seen::{Found, Refusal};
 use super::Loaded;
 use crate::error::{Error, ErrorKind};
 use crate::keys::KeyPlaces;
@@ -25,8 +29,6 @@ pub const SIGNED_POLICY_SCHEMA: &str = "waxseal/signed-policy/v1";
 /// What the name of a signature's file ends with, behind the name of the policy's.
 pub const SIGNATURE_SUFFIX: &str = ".sig.json";
 
-/// The name and version of what is kept of the last policy seen.
-const STATE_SCHEMA: &str = "waxseal/policy-state/v1";
 /// Largest signature or state file, in bytes (1 MiB).
 const SIGNATURE_BYTES: u64 = 1 << 20;
 
@@ -36,6 +38,8 @@ const SIGNATURE_BYTES: u64 = 1 << 20;
 pub struct Signed {
     /// Any one of these keys must have signed it.
     pub keys: Vec<TrustedKey>,
+    /// The name that the policy must have; none for the one that stood at its path before.
+    pub name: Option<String>,
     /// Where the signature is; none for the file beside the policy.
     pub signature: Option<PathBuf>,
     /// What keeps an older policy from standing in the place of a newer one.
@@ -49,7 +53,7 @@ pub struct Signed {
 impl Signed {
     /// Signed by any one of `keys`, in the file beside the policy.
     pub const fn by(keys: Vec<TrustedKey>, serial: SerialGuard, now: Timestamp) -> Self {
-        Self { keys, signature: None, serial, verifier: Verifier::new(), now }
+        Self { keys, name: None, signature: None, serial, verifier: Verifier::new(), now }
     }
 }
 
@@ -59,7 +63,7 @@ impl Signed {
 pub enum SerialGuard {
     /// The serial is at least this one; nothing is remembered.
     AtLeast(u64),
-    /// The last one seen is remembered in this folder, by the name of the policy.
+    /// The last one seen is remembered in this folder, by its signer and its name, and its name by the path of the file.
     Remembered(PathBuf),
 }
 
@@ -76,14 +80,11 @@ struct Statement {
     keys: BTreeMap<String, String>,
 }
 
-/// What is kept of the last policy seen.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    schema: String,
-    name: String,
-    serial: u64,
-    text: Digest,
+impl Statement {
+    /// The digest of all that is signed.
+    fn digest(&self) -> Result<Digest, serde_json::Error> {
+        Ok(Digest::of(serde_json::to_vec(self)?))
+    }
 }
 
 /// Where the signature of a policy stands if nobody says otherwise.
@@ -119,7 +120,10 @@ pub fn sign(loaded: &Loaded, signer: &dyn Signer) -> Result<Vec<u8>, Error> {
 /// signature holds: somebody else's policy could name any host. What was seen is remembered when everything else holds.
 pub async fn load(policy: &Path, places: KeyPlaces<'_>, wanted: &Signed) -> Result<Loaded, Error> {
     let text = super::read(policy)?;
-    let signed = opened(&text, policy, wanted)?;
+    let (signed, signer) = opened(&text, policy, wanted)?;
+    if let Some(name) = wanted.name.as_ref().filter(|name| **name != signed.name) {
+        return Err(refused(policy, &format!("expected the policy {name:?}, found {:?}", signed.name)));
+    }
     let loaded = super::parse(text, policy, places).await?;
     let here = statement(&loaded)?;
     for (name, id) in &here.keys {
@@ -132,7 +136,9 @@ pub async fn load(policy: &Path, places: KeyPlaces<'_>, wanted: &Signed) -> Resu
     if signed != here {
         return Err(refused(policy, "its name, serial or keys are not those that were signed"));
     }
-    serial(&here, &wanted.serial).map_err(|error| match error {
+    let named = wanted.name.is_some();
+    let found = Found { statement: &here, signer, keys: &wanted.keys, path: policy, named };
+    serial(&found, &wanted.serial).map_err(|error| match error {
         Refusal::Older(words) => refused(policy, &words),
         Refusal::Trouble(error) => error,
     })?;
@@ -143,8 +149,8 @@ fn refused(policy: &Path, words: &str) -> Error {
     Error::new(ErrorKind::PolicyNotSigned, format!("{}: {words}", policy.display()))
 }
 
-/// What was signed of this text.
-fn opened(text: &[u8], policy: &Path, wanted: &Signed) -> Result<Statement, Error> {
+/// What was signed of this text, and by which key.
+fn opened(text: &[u8], policy: &Path, wanted: &Signed) -> Result<(Statement, KeyId), Error> {
     let place = wanted.signature.clone().unwrap_or_else(|| beside(policy));
     let bytes = read(&place).map_err(|error| {
         refused(policy, &format!("no signature can be read at {}", place.display())).caused_by(error)
@@ -173,88 +179,18 @@ fn opened(text: &[u8], policy: &Path, wanted: &Signed) -> Result<Statement, Erro
             &format!("another text was signed: expected {}, found {found}", signed.text),
         ));
     }
-    Ok(signed)
+    Ok((signed, document.key))
 }
 
-enum Refusal {
-    Older(String),
-    Trouble(Error),
-}
-
-fn serial(here: &Statement, guard: &SerialGuard) -> Result<(), Refusal> {
+fn serial(found: &Found<'_>, guard: &SerialGuard) -> Result<(), Refusal> {
+    let serial = found.statement.serial;
     match guard {
-        SerialGuard::AtLeast(least) if here.serial < *least => Err(Refusal::Older(format!(
-            "an older policy: expected a serial of at least {least}, found {}",
-            here.serial
+        SerialGuard::AtLeast(least) if serial < *least => Err(Refusal::Older(format!(
+            "an older policy: expected a serial of at least {least}, found {serial}"
         ))),
         SerialGuard::AtLeast(_) => Ok(()),
-        SerialGuard::Remembered(folder) => remember(here, folder),
+        SerialGuard::Remembered(folder) => seen::remember(found, folder),
     }
-}
-
-/// Holds the serial against the last one seen, and remembers it. Whoever runs at the same time waits.
-fn remember(here: &Statement, folder: &Path) -> Result<(), Refusal> {
-    let trouble = |error: std::io::Error| {
-        let words = format!("what was seen of policies cannot be kept in {}", folder.display());
-        Refusal::Trouble(Error::new(ErrorKind::PolicyNotSigned, words).caused_by(error))
-    };
-    std::fs::create_dir_all(folder).map_err(trouble)?;
-    let path = folder.join(format!("{}.json", Digest::of(&here.name).hex()));
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("lock"))
-        .map_err(trouble)?;
-    lock.lock().map_err(trouble)?;
-    if let Some(seen) = seen(&path)? {
-        if here.serial < seen.serial {
-            return Err(Refusal::Older(format!(
-                "an older policy: a serial of {} was seen, found {}",
-                seen.serial, here.serial
-            )));
-        }
-        if here.serial == seen.serial {
-            if here.text != seen.text {
-                return Err(Refusal::Older(format!(
-                    "serial {} was seen with another text: expected {}, found {}",
-                    here.serial, seen.text, here.text
-                )));
-            }
-            return Ok(());
-        }
-    }
-    let state = State {
-        schema: STATE_SCHEMA.to_owned(),
-        name: here.name.clone(),
-        serial: here.serial,
-        text: here.text,
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(trouble)?;
-    let text = serde_json::to_vec(&state).unwrap_or_default();
-    file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(trouble)?;
-    file.persist(&path).map_err(|error| trouble(error.error))?;
-    Ok(())
-}
-
-/// What was seen, if anything was. What cannot be read is not taken for nothing.
-fn seen(path: &Path) -> Result<Option<State>, Refusal> {
-    let unreadable = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        let words = format!("what was seen of the policy cannot be read: {}", path.display());
-        Refusal::Trouble(Error::new(ErrorKind::PolicyNotSigned, words).caused_by(cause))
-    };
-    let bytes = match read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.into())),
-    };
-    let state: State = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
-    if state.schema != STATE_SCHEMA {
-        return Err(unreadable(
-            format!("expected the schema {STATE_SCHEMA}, found {:?}", state.schema).into(),
-        ));
-    }
-    Ok(Some(state))
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -53,13 +53,21 @@ impl Desk {
     }
 
     async fn plain(&self) -> Loaded {
+        self.plain_at("policy.yaml").await
+    }
+
+    async fn plain_at(&self, name: &str) -> Loaded {
         let client = client();
-        waxseal::policy::load(&self.policy(), KeyPlaces::new(&|_| None, &client)).await.unwrap()
+        waxseal::policy::load(&self.path(name), KeyPlaces::new(&|_| None, &client)).await.unwrap()
     }
 
     async fn sign(&self, signer: &LocalSigner) {
-        let signature = sign(&self.plain().await, signer).unwrap();
-        std::fs::write(beside(&self.policy()), signature).unwrap();
+        self.signed_at("policy.yaml", signer).await;
+    }
+
+    async fn signed_at(&self, name: &str, signer: &LocalSigner) {
+        let signature = sign(&self.plain_at(name).await, signer).unwrap();
+        std::fs::write(beside(&self.path(name)), signature).unwrap();
     }
 
     fn wanted(&self, guard: SerialGuard) -> Signed {
@@ -67,8 +75,12 @@ impl Desk {
     }
 
     async fn load(&self, wanted: &Signed) -> Result<Loaded, waxseal::Error> {
+        self.load_at("policy.yaml", wanted).await
+    }
+
+    async fn load_at(&self, name: &str, wanted: &Signed) -> Result<Loaded, waxseal::Error> {
         let client = client();
-        load(&self.policy(), KeyPlaces::new(&|_| None, &client), wanted).await
+        load(&self.path(name), KeyPlaces::new(&|_| None, &client), wanted).await
     }
 
     async fn at_least(&self, serial: u64) -> Result<Loaded, waxseal::Error> {
@@ -76,7 +88,11 @@ impl Desk {
     }
 
     async fn remembered(&self) -> Result<Loaded, waxseal::Error> {
-        self.load(&self.wanted(SerialGuard::Remembered(self.path("state/policies")))).await
+        self.remembered_at("policy.yaml").await
+    }
+
+    async fn remembered_at(&self, name: &str) -> Result<Loaded, waxseal::Error> {
+        self.load_at(name, &self.wanted(SerialGuard::Remembered(self.path("state/policies")))).await
     }
 }
 
@@ -168,10 +184,89 @@ async fn y7_the_serial_does_not_fall_below_the_last_one_seen() {
     desk.write("policy.yaml", &text("serial: 3\n").replace("example.com", "example.net"));
     desk.sign(&desk.alice).await;
     refused(desk.remembered().await, "serial 3 was seen with another text");
-    // Another policy has a serial of its own.
-    desk.write("policy.yaml", &text("serial: 1\n").replace("production", "staging"));
+    // Another policy, in a place of its own, has a serial of its own.
+    desk.write("staging.yaml", &text("serial: 1\n").replace("production", "staging"));
+    desk.signed_at("staging.yaml", &desk.alice).await;
+    desk.remembered_at("staging.yaml").await.unwrap();
+}
+
+/// One key signs both: neither stands in the place of the other, by whatever way it came there.
+#[tokio::test]
+async fn y7_another_policy_does_not_stand_in_the_place_of_one() {
+    let desk = Desk::signed().await;
+    desk.remembered().await.unwrap();
+    desk.write("staging.yaml", &text("serial: 9\n").replace("production", "staging"));
+    desk.signed_at("staging.yaml", &desk.alice).await;
+    desk.remembered_at("staging.yaml").await.unwrap();
+    let place = |from: &str| {
+        for (from, to) in
+            [(desk.path(from), desk.policy()), (beside(&desk.path(from)), beside(&desk.policy()))]
+        {
+            std::fs::copy(from, to).unwrap();
+        }
+    };
+    place("staging.yaml");
+    refused(desk.remembered().await, "the policy \"production\" stood here, found \"staging\"");
+    // A path that leads there is the same place.
+    std::fs::remove_file(desk.policy()).unwrap();
+    std::os::unix::fs::symlink(desk.path("staging.yaml"), desk.policy()).unwrap();
+    refused(desk.remembered().await, "the policy \"production\" stood here, found \"staging\"");
+    std::os::unix::fs::symlink(desk.folder.path(), desk.path("again")).unwrap();
+    refused(desk.remembered_at("again/policy.yaml").await, "stood here, found \"staging\"");
+}
+
+/// A policy of another name is taken where somebody says so, and the one before it no longer.
+#[tokio::test]
+async fn y7_a_policy_that_was_renamed_does_not_go_back() {
+    let desk = Desk::new();
+    let version = |serial: u64, name: &str| text(&format!("serial: {serial}\n")).replace("production", name);
+    desk.write("policy.yaml", &version(8, "prod"));
     desk.sign(&desk.alice).await;
     desk.remembered().await.unwrap();
+    desk.write("policy.yaml", &version(9, "production"));
+    desk.sign(&desk.alice).await;
+    refused(desk.remembered().await, "the policy \"prod\" stood here, found \"production\"");
+    let mut wanted = desk.wanted(SerialGuard::Remembered(desk.path("state/policies")));
+    wanted.name = Some("production".to_owned());
+    desk.load(&wanted).await.unwrap();
+    desk.remembered().await.unwrap();
+    desk.write("policy.yaml", &version(8, "prod"));
+    desk.sign(&desk.alice).await;
+    refused(desk.remembered().await, "the policy \"production\" stood here, found \"prod\"");
+    refused(desk.load(&wanted).await, "expected the policy \"production\", found \"prod\"");
+    // Without anything that is remembered too.
+    wanted.serial = SerialGuard::AtLeast(1);
+    refused(desk.load(&wanted).await, "expected the policy \"production\", found \"prod\"");
+    wanted.name = Some("prod".to_owned());
+    desk.load(&wanted).await.unwrap();
+}
+
+/// The text and the serial stay, and a key that the text names changes: the signature from before no longer counts.
+#[tokio::test]
+async fn y7_one_serial_is_one_set_of_keys() {
+    let desk = Desk::signed().await;
+    desk.remembered().await.unwrap();
+    desk.write("release.pub", &fixtures::public_key_pem("p384"));
+    desk.sign(&desk.alice).await;
+    refused(desk.remembered().await, "serial 2 was seen with the same text and other keys");
+    desk.write("policy.yaml", &text("serial: 3\n"));
+    desk.sign(&desk.alice).await;
+    desk.remembered().await.unwrap();
+}
+
+/// Serials are counted for each signer; where any one of several keys counts, an older policy by another of them does not.
+#[tokio::test]
+async fn y7_serials_are_counted_for_each_signer() {
+    let desk = Desk::signed().await;
+    let bob = signer("bob");
+    let folder = || SerialGuard::Remembered(desk.path("state/policies"));
+    let by_bob = Signed::by(vec![trusted(&bob)], folder(), now());
+    let by_both = Signed::by(vec![trusted(&desk.alice), trusted(&bob)], folder(), now());
+    desk.load(&by_both).await.unwrap();
+    desk.write("policy.yaml", &text("serial: 1\n"));
+    desk.sign(&bob).await;
+    refused(desk.load(&by_both).await, "a serial of 2 was seen, found 1");
+    desk.load(&by_bob).await.unwrap();
 }
 
 /// What is refused for another reason is not remembered, and what cannot be read is not taken for nothing.
@@ -185,9 +280,16 @@ async fn y7_only_what_counts_is_remembered() {
     desk.sign(&desk.alice).await;
     desk.remembered().await.unwrap();
     let state = std::fs::read_dir(desk.path("state/policies")).unwrap();
-    let state = state.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some()).unwrap();
-    std::fs::write(&state, "{}").unwrap();
-    refused(desk.remembered().await, "what was seen of the policy cannot be read");
+    let state = state.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some());
+    let state: Vec<_> = state.collect();
+    assert!(state.len() >= 2, "the serial, and the name at the path: {state:?}");
+    for path in state {
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, "{}").unwrap();
+        refused(desk.remembered().await, "what was seen of the policy cannot be read");
+        std::fs::write(&path, text).unwrap();
+        desk.remembered().await.unwrap();
+    }
     let folder = Path::new("/dev/null/policies").to_owned();
     refused(desk.load(&desk.wanted(SerialGuard::Remembered(folder))).await, "cannot be kept in");
 }
