@@ -37,11 +37,12 @@ const LOCAL: &[&str] = &[
     "scan annotate report.json -f pod.yaml",
     "scan attest --key app.key --identity r.example.com/app report.json oci:app:1.0",
     "gate --key app.pub oci:app:1.0",
-    "promote --key app.pub oci:app:1.0 oci:promoted:1.0",
     "inventory --key app.pub -o json --output-file have.json oci:app:1.0",
     "policy check policy.yaml",
     "policy explain policy.yaml r.example.com/app",
     "policy schema",
+    "policy new --key app.pub --identity r.example.com/app oci:app:1.0",
+    "policy test cases.yaml",
     "policy sign policy.yaml --key app.key",
     "verify --policy policy.yaml --identity r.example.com/app --record record.json oci:app:1.0",
     "record verify record.json --image oci:app --policy policy.yaml",
@@ -79,7 +80,6 @@ const REMOTE: &[&str] = &[
     "download attestation registry.example.com/app:1.0",
     "download sbom registry.example.com/app:1.0",
     "copy registry.example.com/app:1.0 oci:new:1.0",
-    "promote --key app.pub registry.example.com/app:1.0 oci:new:1.0",
     "copy oci:loaded:1.0 registry.example.com/app:1.0",
     "save --dir other registry.example.com/app:1.0",
     "load --dir saved registry.example.com/app:1.0",
@@ -120,6 +120,15 @@ rules:
       - signature: { by: [app], signedFor: same }
 "#;
 
+/// What the policy must say of it.
+const CASES: &str = r#"
+apiVersion: waxseal/v1
+kind: PolicyTest
+policy: policy.yaml
+cases:
+  - { name: the image, image: "oci:app:1.0", as: r.example.com/app, expect: admit }
+"#;
+
 fn room() -> Room {
     let room = Room::new()
         .variable("WAXSEAL_PASSWORD", "")
@@ -136,6 +145,7 @@ fn room() -> Room {
     );
     room.write("Dockerfile", "FROM registry.example.com/app:1.0\n");
     room.write("policy.yaml", POLICY);
+    room.write("cases.yaml", CASES);
     room.write("report.json", report(&image.digest()));
     room
 }
