@@ -106,11 +106,19 @@ impl Decision {
         Ok(verdicts)
     }
 
+    /// Where a group of rules reads an image's evidence: where it says, or beside the image (rule L7).
+    pub(crate) fn place(&self, image: &Image, group: &Group) -> Store {
+        match &group.signature_repository {
+            Some(repository) if !self.evidence_in_place => {
+                Store::Registry(self.client.repository(repository))
+            }
+            _ => image.evidence.clone(),
+        }
+    }
+
     /// One group of rules. They are judged one after the other: what the first has looked at, the next ones know.
     async fn judge(&self, mut image: Image, group: &Group, seen: &Seen) -> Result<Verdict, Error> {
-        if let Some(repository) = group.signature_repository.as_ref().filter(|_| !self.evidence_in_place) {
-            image.evidence = Store::Registry(self.client.repository(repository));
-        }
+        image.evidence = self.place(&image, group);
         let pass = Pass { policy: &group.policy, verifier: &self.verifier, now: self.now, seen };
         match &group.platforms {
             RulePlatforms::Index => pass.one(image).await,

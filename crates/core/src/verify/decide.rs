@@ -98,6 +98,7 @@ fn together(subject: &Subject, applied: &Applied<'_>, judged: &[Verdict], mut re
     let (mut refused, mut undecided, mut enforced) = (false, false, false);
     let (mut signatures, mut attestations) = (Vec::new(), Vec::new());
     let mut unchecked = Vec::new();
+    let mut signed = Signed::default();
     for (at, group) in applied.groups().iter().enumerate() {
         enforced |= group.mode == Mode::Enforce;
         // A verdict by other requirements, over another image or over less than the rules ask for is none.
@@ -113,6 +114,9 @@ fn together(subject: &Subject, applied: &Applied<'_>, judged: &[Verdict], mut re
             undecided |= group.mode == Mode::Enforce;
             continue;
         };
+        if group.mode == Mode::Enforce && group.policy.wants_signatures() {
+            signed.take(subject, verdict.report());
+        }
         let admitted = verdict.verified().is_some_and(|verified| **verified == *subject.pinned());
         unchecked.extend(verdict.report().unchecked.iter().copied());
         if admitted {
@@ -139,6 +143,7 @@ fn together(subject: &Subject, applied: &Applied<'_>, judged: &[Verdict], mut re
     unchecked.sort_unstable();
     unchecked.dedup();
     report.unchecked = unchecked;
+    report.signed = signed.all().then(|| (subject.pinned().clone(), report.policy_digest));
     if refused {
         Verdict::Refuse(Box::new(report))
     } else if undecided {
@@ -149,6 +154,28 @@ fn together(subject: &Subject, applied: &Applied<'_>, judged: &[Verdict], mut re
         let proof = proof_of(&signatures, &attestations, report.policy_digest, report.at);
         let verified = Verified::assertion(subject.pinned().clone(), proof);
         admit(Basis::Verified(verified), signatures, attestations, report)
+    }
+}
+
+/// Whether each enforced group that asks for signatures has found them on the image itself (rule P4).
+#[derive(Default)]
+struct Signed {
+    found: bool,
+    missing: bool,
+}
+
+impl Signed {
+    fn take(&mut self, subject: &Subject, report: &Report) {
+        let own = report
+            .signed
+            .as_ref()
+            .is_some_and(|(pinned, policy)| pinned == subject.pinned() && *policy == report.policy_digest);
+        self.found |= own;
+        self.missing |= !own;
+    }
+
+    const fn all(&self) -> bool {
+        self.found && !self.missing
     }
 }
 

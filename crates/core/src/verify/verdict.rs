@@ -132,6 +132,16 @@ pub struct RequirementReport {
     pub threshold: usize,
 }
 
+impl Report {
+    /// Whether signatures were asked for, and the very image that was judged met every such requirement: an index itself,
+    /// and not only images that it lists (rule P4). Of several rules those that are enforced count.
+    pub fn is_signed_itself(&self) -> bool {
+        self.signed
+            .as_ref()
+            .is_some_and(|(pinned, policy)| *pinned.digest() == self.digest && *policy == self.policy_digest)
+    }
+}
+
 impl<T> Verdict<T> {
     /// Which of the three it is.
     pub const fn outcome(&self) -> Outcome {

@@ -285,6 +285,30 @@ fn p4_a_list_of_platforms() {
     refused("all", &verdict(&RulePlatforms::All, &children[..1]), Reason::PlatformNotAdmitted);
 }
 
+/// Signatures on its images are none on the index, whoever admits it by them.
+#[test]
+fn p4_an_index_is_signed_itself_or_only_its_images_are() {
+    let index = IndexBuilder::of_platforms(&["linux/amd64", "linux/arm64"]).build();
+    let children: Vec<_> = index.children.iter().map(|(descriptor, _)| descriptor.digest).collect();
+    let platforms = RulePlatforms::Listed(vec!["linux/amd64".parse().unwrap()]);
+    let by_images = judge_index(&index, &platforms, &children);
+    admitted("by its images", &by_images);
+    assert!(!by_images.signatures().is_empty() && !by_images.report().is_signed_itself());
+    let own = judge_index(&index, &platforms, &[index.digest()]);
+    admitted("itself", &own);
+    assert!(own.report().is_signed_itself());
+    let mut other = own.report().clone();
+    other.digest = other_image();
+    assert!(!other.is_signed_itself(), "what was said of one image is said of no other");
+    // Not a rule that only warns says it.
+    let warning = set([rule(PROD, by_release()).mode(Mode::Warn)]);
+    let verdict = Question::new(&warning, by_release_signed()).verdict();
+    admitted("warned of nothing", &verdict);
+    assert!(!verdict.report().is_signed_itself());
+    let enforced = set([rule(PROD, by_release())]);
+    assert!(Question::new(&enforced, by_release_signed()).verdict().report().is_signed_itself());
+}
+
 fn judge_index(index: &BuiltImage, platforms: &RulePlatforms, with: &[Digest]) -> Verdict {
     let set = set([rule(PROD, by_release()).platforms(platforms.clone())]);
     let pinned = REPOSITORY.parse::<Repository>().unwrap().pin(index.digest());

@@ -27,9 +27,11 @@ use crate::image::Image;
 /// Images of one index that are looked at at the same time.
 const CONCURRENT: usize = 8;
 
-/// The evidence of an image and of the images that it lists.
-#[derive(Debug, Default)]
+/// The evidence of an image and of the images that it lists, in one place.
+#[derive(Debug)]
 pub(super) struct Chosen {
+    /// Where it stands.
+    pub(super) place: Store,
     /// The referrers that go along, by the image that they refer to.
     pub(super) referrers: Arc<HashMap<Digest, Vec<Descriptor>>>,
     /// The lists at tags, as far as they go along.
@@ -62,20 +64,30 @@ pub(super) struct Choosing<'a> {
 }
 
 impl Choosing<'_> {
-    /// Looks beside the image and every image that it lists. What cannot be read is an error: nothing is left out in
-    /// silence.
-    pub(super) async fn choose(&self, image: &mut Image) -> Result<Chosen, Error> {
+    /// Looks in each place for what is attached to the image and to every image that it lists. What cannot be read is an
+    /// error: nothing is left out in silence.
+    pub(super) async fn choose(&self, image: &mut Image, places: &[Store]) -> Result<Vec<Chosen>, Error> {
         let targets = targets(image, None, true).await?;
-        let place = image.evidence.clone();
+        let mut all = Vec::new();
+        for place in places {
+            all.push(Box::pin(self.at(place, &targets)).await?);
+        }
+        Ok(all)
+    }
+
+    async fn at(&self, place: &Store, targets: &[Target]) -> Result<Chosen, Error> {
         let each = stream::iter(targets)
-            .map(|target| {
-                let place = place.clone();
-                async move { Box::pin(self.beside(&place, &target)).await }
-            })
+            .map(|target| async move { Box::pin(self.beside(place, target)).await })
             .buffered(CONCURRENT)
             .collect::<Vec<_>>()
             .await;
-        let mut chosen = Chosen::default();
+        let mut chosen = Chosen {
+            place: place.clone(),
+            referrers: Arc::default(),
+            tagged: Vec::new(),
+            left: 0,
+            taken: Vec::new(),
+        };
         let mut referrers = HashMap::new();
         for one in each {
             let one = one?;
@@ -194,17 +206,17 @@ fn identity(layer: &Descriptor) -> Vec<u8> {
 }
 
 impl Chosen {
+    /// Whether nothing goes along from there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+    }
+
     /// Writes the lists at tags beside the destination's images; how many were written. Lists that stand there are added
     /// to; with `standing_only`, no others are written.
-    pub(super) async fn write_lists(
-        &self,
-        from: &Store,
-        to: &Store,
-        standing_only: bool,
-    ) -> Result<usize, Error> {
+    pub(super) async fn write_lists(&self, to: &Store, standing_only: bool) -> Result<usize, Error> {
         let mut written = 0_usize;
         for list in &self.tagged {
-            written = written.saturating_add(usize::from(list.write(from, to, standing_only).await?));
+            written = written.saturating_add(usize::from(list.write(&self.place, to, standing_only).await?));
         }
         Ok(written)
     }

@@ -16,7 +16,7 @@ use waxseal_core::scan::Scan;
 use waxseal_core::scan::foreign::SCAN_TYPES;
 use waxseal_core::verify::{Attestation, Verified};
 use waxseal_core::{Digest, Platform, Policy, TrustedKey, Verdict, Verifier};
-use waxseal_oci::Attached;
+use waxseal_oci::{Attached, Store};
 use waxseal_scan::Reports;
 use waxseal_scan::sbom::{self, Component};
 
@@ -38,6 +38,9 @@ pub(super) const SBOM_TYPES: [&str; 9] = [
     "https://spdx.dev/Document/v2.3",
     "https://spdx.dev/Document/v2",
 ];
+
+/// Why nothing is known where rules only warn.
+const NOBODY: &str = "no key whose word counts: no rule for the image is enforced";
 
 /// What is known of what is promoted.
 #[derive(Clone, Debug)]
@@ -79,9 +82,12 @@ impl<T> Known<T> {
 pub(super) struct Asking<'a> {
     pub(super) verifier: &'a Verifier,
     pub(super) looking: &'a Looking,
+    /// Where the rules read the evidence of the image and of the images that it lists (rule L7).
+    pub(super) places: &'a [Store],
     pub(super) keys: &'a Keys,
     pub(super) now: Timestamp,
-    /// Whether the image's signatures were verified, so that an index may leave its build attestations out (rule P4).
+    /// Whether the image itself has the signatures that were asked for, so that an index may leave its build attestations
+    /// out (rule P4).
     pub(super) signed: bool,
 }
 
@@ -134,7 +140,10 @@ impl Asking<'_> {
     async fn of(&self, image: &Image, (scans, components): (bool, bool)) -> Result<ImageFacts, Error> {
         let mut looking = self.looking.clone();
         looking.tags = vec![Attached::Attestations];
-        let evidence = look(&image.evidence, image.digest(), &looking).await.evidence;
+        let mut evidence = Evidence::default();
+        for place in self.places {
+            evidence.extend([look(place, image.digest(), &looking).await.evidence]);
+        }
         let scans =
             if scans || components { self.scans(image, &evidence)? } else { Known::Nothing(String::new()) };
         let listed =
@@ -144,10 +153,14 @@ impl Asking<'_> {
     }
 
     fn scans(&self, image: &Image, evidence: &Evidence) -> Result<Known<Vec<Scan>>, Error> {
+        let keys = self.keys.of_scans();
+        if keys.is_empty() {
+            return Ok(Known::Nothing(NOBODY.to_owned()));
+        }
         let mut rules = ScanRules::new();
         // That is the policy's to say; here it is only counted.
         rules.deny_malicious = false;
-        let wanted = attested(&SCAN_TYPES, self.keys.of_scans())?.scan(rules, Oldest::Unlimited)?;
+        let wanted = attested(&SCAN_TYPES, keys)?.scan(rules, Oldest::Unlimited)?;
         Ok(self.read(image, evidence, wanted, "scan", |attestation| {
             let text = attestation.predicate.as_deref().map(RawValue::get).unwrap_or_default();
             match Scan::read(attestation.predicate_type.as_str(), text, &Reports::new()) {
@@ -163,7 +176,11 @@ impl Asking<'_> {
             // One that lists more may stand where nobody could read.
             return Ok(Known::Unreadable(unreadable.message.clone()));
         }
-        let wanted = attested(&SBOM_TYPES, self.keys.of_components())?;
+        let keys = self.keys.of_components();
+        if keys.is_empty() {
+            return Ok(Known::Nothing(NOBODY.to_owned()));
+        }
+        let wanted = attested(&SBOM_TYPES, keys)?;
         let read = self.read(image, evidence, wanted, "SBOM", |attestation| {
             let text = attestation.predicate.as_deref().map(RawValue::get).unwrap_or_default();
             match sbom::components(attestation.predicate_type.as_str(), text) {

@@ -18,6 +18,8 @@ mod report;
 mod summary;
 mod tag_template;
 
+use std::collections::BTreeSet;
+
 use waxseal_core::policy::{Mode, Rule, Selector};
 use waxseal_core::verify::Verified;
 use waxseal_core::{PinnedRef, Signer, Verdict};
@@ -83,7 +85,8 @@ pub enum Unmet {
 /// What was found out of an image before anything is written.
 struct Approved<'a> {
     verified: &'a Verified<PinnedRef>,
-    chosen: Chosen,
+    /// What goes along, by the place that it comes from; first what stands beside the image.
+    chosen: Vec<Chosen>,
     manifest: Fetched,
 }
 
@@ -164,8 +167,9 @@ impl Promoting {
             now,
             all: self.all_evidence,
         };
-        let chosen = Box::pin(choosing.choose(&mut image)).await?;
-        promotion.evidence = Some(TakenEvidence { taken: chosen.taken.clone(), left: chosen.left });
+        let places = self.places(&image, &destination);
+        let chosen = Box::pin(choosing.choose(&mut image, &places)).await?;
+        promotion.evidence = Some(taken(&chosen));
         if self.dry_run {
             return Ok(promotion);
         }
@@ -174,9 +178,31 @@ impl Promoting {
         Ok(promotion)
     }
 
+    /// Where evidence stands that goes along, each place once: beside the image, and where rules for it, at the source or
+    /// at the destination, read theirs (rule L7).
+    fn places(&self, image: &Image, destination: &Destination) -> Vec<Store> {
+        let mut places = vec![image.evidence.clone()];
+        for pinned in [image.pinned(), &destination.pinned(*image.digest())] {
+            let selector = Selector::new(pinned, self.decision.now).without_exemptions();
+            let applied = self.decision.policy.select(&selector);
+            places.extend(applied.groups().iter().map(|group| self.decision.place(image, group)));
+        }
+        once(places)
+    }
+
     /// Decides, with exemptions left out of account (rule V2).
     async fn decide(&self, image: Image) -> Result<Verdict, Error> {
+        self.decide_by(self.decision.clone(), image).await
+    }
+
+    /// The same at the destination, by what stands there: what rules read elsewhere must have come along.
+    async fn decide_there(&self, image: Image) -> Result<Verdict, Error> {
         let mut decision = self.decision.clone();
+        decision.evidence_in_place = true;
+        self.decide_by(decision, image).await
+    }
+
+    async fn decide_by(&self, mut decision: Decision, image: Image) -> Result<Verdict, Error> {
         decision.exemptions = false;
         decision.decide(image, None).await
     }
@@ -197,7 +223,7 @@ impl Promoting {
         let mut written = copied.written.saturating_add(copied.blobs).saturating_add(lists);
         promotion.copied = Some(copied);
         let judged_as = self.judged_as(image, destination);
-        let there = Box::pin(self.decide(destination.image(&stores, judged_as))).await?;
+        let there = Box::pin(self.decide_there(destination.image(&stores, judged_as))).await?;
         promotion.at_destination = Some(there.clone());
         let Some(arrived) = there.verified().filter(|arrived| *arrived.digest() == digest) else {
             promotion.outcome = match there {
@@ -241,22 +267,32 @@ impl Promoting {
         let mut options = self.options.clone();
         options.platforms = Platforms::All;
         options.look_first = true;
-        options.evidence_from = Some(image.evidence.clone());
         options.evidence_to = Some(evidence_to.clone());
         let which = Which::Digest(*approved.verified.digest());
-        let chosen = &approved.chosen;
+        let mut all: Option<Copied> = None;
         let mut lists = 0_usize;
-        if self.all_evidence {
-            // What stands there already is added to; everything else is copied as it stands.
-            lists = chosen.write_lists(&image.evidence, evidence_to, true).await?;
-            options.attachments = Attachments::All;
-        } else {
-            options.attachments = Attachments::Referrers(chosen.referrers.clone());
+        for chosen in &approved.chosen {
+            if all.is_some() && !self.all_evidence && chosen.is_empty() {
+                continue;
+            }
+            options.evidence_from = Some(chosen.place.clone());
+            options.attachments = if self.all_evidence {
+                // What stands there already is added to; everything else is copied as it stands.
+                lists = lists.saturating_add(chosen.write_lists(evidence_to, true).await?);
+                Attachments::All
+            } else {
+                Attachments::Referrers(chosen.referrers.clone())
+            };
+            let copied = transfer::copy(&image.store, &which, to, None, &options).await?;
+            if !self.all_evidence {
+                lists = lists.saturating_add(chosen.write_lists(evidence_to, false).await?);
+            }
+            match &mut all {
+                None => all = Some(copied),
+                Some(all) => add(all, copied),
+            }
         }
-        let copied = transfer::copy(&image.store, &which, to, None, &options).await?;
-        if !self.all_evidence {
-            lists = chosen.write_lists(&image.evidence, evidence_to, false).await?;
-        }
+        let copied = all.ok_or_else(|| Error::new(ErrorKind::Usage, "no place that evidence is read in"))?;
         Ok((copied, lists))
     }
 
@@ -343,13 +379,17 @@ impl Promoting {
         }
         let selector = Selector::new(image.pinned(), self.decision.now).without_exemptions();
         let applied = self.decision.policy.select(&selector);
-        let keys = Keys::of(applied.groups().iter().map(|group| &group.policy));
+        // Whom a rule that only warns trusts has no word here.
+        let enforced = || applied.groups().iter().filter(|group| group.mode == Mode::Enforce);
+        let keys = Keys::of(enforced().map(|group| &group.policy));
+        let places = once(enforced().map(|group| self.decision.place(image, group)).collect());
         let asking = Asking {
             verifier: &self.decision.verifier,
             looking: &self.decision.looking,
+            places: &places,
             keys: &keys,
             now: self.decision.now,
-            signed: !verdict.signatures().is_empty(),
+            signed: verdict.report().is_signed_itself(),
         };
         let facts = asking.facts(image, &about).await?;
         promotion.conditions.extend(about.iter().map(|condition| condition.answer(&facts)));
@@ -409,6 +449,34 @@ impl Promoting {
         (promotion.outcome, promotion.refusal) = (outcome, Some(refusal));
         true
     }
+}
+
+/// Each place once, in their order.
+fn once(mut places: Vec<Store>) -> Vec<Store> {
+    let mut seen = BTreeSet::new();
+    places.retain(|place| seen.insert(place.shown()));
+    places
+}
+
+/// What goes along from all places; what stands in two of them is one object.
+fn taken(chosen: &[Chosen]) -> TakenEvidence {
+    let mut seen = BTreeSet::new();
+    let all = chosen.iter().flat_map(|one| one.taken.iter().copied());
+    let taken = all.filter(|digest| seen.insert(*digest)).collect();
+    let left = chosen.iter().fold(0_usize, |left, one| left.saturating_add(one.left));
+    TakenEvidence { taken, left }
+}
+
+/// Adds what was copied with the evidence of another place: the image itself was there by then.
+fn add(all: &mut Copied, more: Copied) {
+    all.manifests = all.manifests.saturating_add(more.attached);
+    all.written = all.written.saturating_add(more.written);
+    all.blobs = all.blobs.saturating_add(more.blobs);
+    all.mounted = all.mounted.saturating_add(more.mounted);
+    all.bytes = all.bytes.saturating_add(more.bytes);
+    all.attached = all.attached.saturating_add(more.attached);
+    all.kept.extend(more.kept);
+    all.rejected.extend(more.rejected);
 }
 
 /// The nearest miss of a verdict, in words that go on a sentence.

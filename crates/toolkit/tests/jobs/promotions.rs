@@ -7,9 +7,11 @@ use waxseal::promote::{
     Condition, Promoting, Promotion, PromotionOutcome, Standing, Summarising, TagTemplate, Unmet,
 };
 use waxseal::{Attesting, Claim, Decision, Error, Finding, Image};
+use waxseal_core::candidate::Format;
 use waxseal_core::key::LocalSigner;
+use waxseal_core::media_type::OCI_INDEX;
 use waxseal_core::policy::{
-    AttestationRequirement, Exemption, Mode, PolicySet, RepositoryGlob, Rule, Unmatched,
+    AttestationRequirement, Exemption, Mode, PolicySet, RepositoryGlob, Rule, RulePlatforms, Unmatched,
 };
 use waxseal_core::scan::{Package, Scan, ScanFinding, ScanStatus, Scanner, Severity};
 use waxseal_core::signing::Predicate;
@@ -629,4 +631,133 @@ async fn a_layout_is_a_source_and_a_destination() {
     promoted(&by_flags(&alice), &layout, &registry.image("qa/app", "1.0")).await;
     let archive = format!("oci-archive:{}:1.0", folder.path().join("a.tar").display());
     assert_eq!(promote(&by_flags(&alice), &name, &archive).await.unwrap_err().code(), "usage");
+}
+
+/// Rule L7: what a rule reads in a repository of its own goes along from there, and counts for conditions.
+#[tokio::test]
+async fn evidence_goes_along_from_where_the_rules_read_it() {
+    let registry = Registry::start();
+    let alice = signer("alice");
+    let (host, there) = (registry.host(), format!("{}/signatures/app", registry.host()));
+    let (_, name) = image(&registry, "dev/app", "1.0");
+    let mut beside = Finding::default();
+    beside.evidence_repository = Some(there.parse().unwrap());
+    let rule = |pattern: &str, key: &LocalSigner| {
+        Rule::new(vec![glob(&format!("{host}/{pattern}"))], by(key)).unwrap()
+    };
+    let apart = || rule("**", &alice).signature_repository(there.parse().unwrap());
+    let mut job = job(PolicySet::new("test").rule(apart()).build().unwrap());
+    let to = registry.image("qa/app", "1.0");
+    // Beside the image nobody looks.
+    sign(&name, BOTH, &alice).await.unwrap();
+    assert_eq!(refused(&job, &name, &to).await, "not-verified");
+    let (_, name) = image(&registry, "dev/other", "1.0");
+    sign_with(&client(), &name, &beside, &signing(BOTH), &[&alice]).await.unwrap();
+    let done = promoted(&job, &name, &to).await;
+    assert_eq!(done.evidence.unwrap().taken.len(), 2);
+    for format in BOTH {
+        let wanted = SignatureRequirement::by(vec![trusted(&alice)]).unwrap().only(*format);
+        assert_eq!(verify(&to, Policy::requiring(wanted)).await.outcome(), Outcome::Admit, "{format:?}");
+    }
+    job.all_evidence = true;
+    let to = registry.image("all/app", "1.0");
+    promoted(&job, &name, &to).await;
+    assert_eq!(verify(&to, by(&alice)).await.outcome(), Outcome::Admit);
+    assert_eq!(promote(&job, &name, &to).await.unwrap().outcome, PromotionOutcome::Unchanged);
+    job.all_evidence = false;
+    // A scan counts where the rule reads, and not elsewhere.
+    job.conditions = conditions(&["critical = 0"]);
+    attest(&name, scan(&[], now()), &alice).await;
+    let to = registry.image("scanned/app", "1.0");
+    assert_eq!(refused(&job, &name, &to).await, "unscanned");
+    let image = Image::find(&client(), &location(&name), &beside).await.unwrap();
+    let claim = Claim::Predicate(scan(&[], now()));
+    Attesting::new(now()).attest(image, &claim, &[&alice as &(dyn Signer + Sync)]).await.unwrap();
+    promoted(&job, &name, &to).await;
+}
+
+/// What a rule for the destination reads elsewhere goes along too: it counts when it stands there, and not before.
+#[tokio::test]
+async fn at_the_destination_only_what_arrived_counts() {
+    for lost in [true, false] {
+        let (registry, target) = (Registry::start(), Registry::start());
+        let (alice, tester) = (signer("alice"), signer("tester"));
+        let there = format!("{}/signatures/app", registry.host());
+        let (_, name) = image(&registry, "dev/app", "1.0");
+        let mut beside = Finding::default();
+        beside.evidence_repository = Some(there.parse().unwrap());
+        let only = signing(&[Format::Bundle]);
+        sign(&name, &[Format::Bundle], &alice).await.unwrap();
+        sign_with(&client(), &name, &beside, &only, &[&tester]).await.unwrap();
+        let source = Rule::new(vec![glob(&format!("{}/**", registry.host()))], by(&alice)).unwrap();
+        let wanted = Rule::new(vec![glob(&format!("{}/**", target.host()))], by(&tester)).unwrap();
+        let wanted = wanted.signature_repository(there.parse().unwrap());
+        let job = job(PolicySet::new("test").rule(source).rule(wanted).build().unwrap());
+        let to = target.image("qa/app", "1.0");
+        if lost {
+            let none = format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[]}}"#);
+            target.rule(Match::get("/referrers/"), Behaviour::OtherBody(none.into()));
+            assert_eq!(refused(&job, &name, &to).await, "not-verified-at-destination");
+            assert!(target.tags("qa/app").is_empty());
+        } else {
+            promoted(&job, &name, &to).await;
+            assert_eq!(verify(&to, by(&tester)).await.outcome(), Outcome::Admit);
+        }
+    }
+}
+
+/// Whom a rule that only warns trusts has no word in a condition.
+#[tokio::test]
+async fn conditions_go_by_the_keys_of_rules_that_are_enforced() {
+    let registry = Registry::start();
+    let (alice, scanner) = (signer("alice"), signer("scanner"));
+    let (_, name) = image(&registry, "dev/app", "1.0");
+    sign(&name, BOTH, &alice).await.unwrap();
+    let to = registry.image("qa/app", "1.0");
+    let rule = |policy| Rule::new(vec![glob(&format!("{}/**", registry.host()))], policy).unwrap();
+    let scanned = || {
+        let types = vec!["scan".parse().unwrap()];
+        Policy::requiring(AttestationRequirement::by(types, vec![trusted(&scanner)]).unwrap())
+    };
+    let by_mode = |mode| {
+        let set = PolicySet::new("test").rule(rule(by(&alice))).rule(rule(scanned()).mode(mode));
+        let mut job = job(set.build().unwrap());
+        job.conditions = conditions(&["critical = 0"]);
+        job.dry_run = true;
+        job
+    };
+    attest(&name, scan(&[], now()), &scanner).await;
+    assert_eq!(refused(&by_mode(Mode::Warn), &name, &to).await, "unscanned");
+    let planned = promote(&by_mode(Mode::Enforce), &name, &to).await.unwrap();
+    assert_eq!(planned.outcome, PromotionOutcome::Planned, "{}", planned.to_json());
+    // Nor does such a rule take the word from those that count.
+    attest(&name, scan(&[("CVE-1", Severity::Critical)], now()), &alice).await;
+    assert_eq!(refused(&by_mode(Mode::Warn), &name, &to).await, "condition-not-met");
+    // Where nothing is enforced, nobody has a word.
+    let mut warned = job(PolicySet::new("test").rule(rule(scanned()).mode(Mode::Warn)).build().unwrap());
+    warned.conditions = conditions(&["critical = 0"]);
+    assert_eq!(refused(&warned, &name, &to).await, "unscanned");
+}
+
+/// Rule P4: signatures on the images of an index vouch for none of its build attestations.
+#[tokio::test]
+async fn only_an_index_that_is_signed_itself_leaves_build_attestations_out_of_conditions() {
+    let registry = Registry::start();
+    let alice = signer("alice");
+    let index = IndexBuilder::of_platforms(&["linux/amd64", "unknown/unknown"]).build();
+    index.push_to(&registry, "dev/app", "1.0");
+    let name = registry.image("dev/app", "1.0");
+    let child = |at: usize| registry.image("dev/app", &index.children[at].0.digest.to_string());
+    for at in [0, 1] {
+        sign(&child(at), BOTH, &alice).await.unwrap();
+    }
+    attest(&child(0), scan(&[], now()), &alice).await;
+    let rule = Rule::new(vec![glob(&format!("{}/**", registry.host()))], by(&alice)).unwrap();
+    let rule = rule.platforms(RulePlatforms::Listed(vec!["linux/amd64".parse().unwrap()]));
+    let mut job = job(PolicySet::new("test").rule(rule).build().unwrap());
+    job.conditions = conditions(&["critical = 0"]);
+    let to = registry.image("qa/app", "1.0");
+    assert_eq!(refused(&job, &name, &to).await, "unscanned");
+    sign(&name, BOTH, &alice).await.unwrap();
+    promoted(&job, &name, &to).await;
 }
