@@ -203,7 +203,7 @@ fn y7_a_policy_is_the_one_that_is_meant() {
     let text = room.text("policy.yaml");
     let other = text.replace("serial: 2", "serial: 2\nname: dev");
     let other = other.lines().filter(|line| !line.starts_with("name: ") || *line == "name: dev");
-    room.write("policy.yaml", other.map(|line| format!("{line}\n")).collect::<String>());
+    room.write("policy.yaml", other.collect::<Vec<_>>().join("\n"));
     sign().says("signed dev");
     verify(&[]).ends(4).says_each(&["policy-not-signed", "stood here, found \"dev\"", "--policy-name"]);
     let least = ["--policy-serial-at-least", "1", "--policy-name"];

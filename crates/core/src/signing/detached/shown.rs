@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{DetachedError, PayloadKind};
 use crate::json::JsonError;
@@ -25,8 +26,7 @@ struct Subjects {
 pub(super) fn whole(kind: PayloadKind, statement: &[u8]) -> Result<(), DetachedError> {
     let shape = |error: serde_json::Error| DetachedError::Json(JsonError::Shape { why: error.to_string() });
     let hidden = |what: String| Err(DetachedError::NotShown { kind, what });
-    let members: BTreeMap<String, serde::de::IgnoredAny> =
-        serde_json::from_slice(statement).map_err(shape)?;
+    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(statement).map_err(shape)?;
     if let Some(name) = members.keys().find(|name| !STATEMENT.contains(&name.as_str())) {
         return hidden(format!("the statement has the member {name:?}"));
     }
