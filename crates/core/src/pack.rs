@@ -16,7 +16,9 @@ use crate::digest::Digest;
 use crate::dsse::{Envelope, EnvelopeError, pae};
 use crate::json::{self, JsonError, Names, Path};
 use crate::key::{Scheme, SignError, Signer};
-use crate::limits::{ARCHIVE_ENTRIES, ARCHIVE_NAME_BYTES, PACK_IMAGES, PACK_MANIFEST_BYTES, PACK_NAME_BYTES};
+use crate::limits::{
+    ARCHIVE_ENTRIES, ARCHIVE_NAME_BYTES, LAYOUT_BLOBS, PACK_IMAGES, PACK_MANIFEST_BYTES, PACK_NAME_BYTES,
+};
 use crate::reference::ImageRef;
 
 /// The payload type of a pack's manifest.
@@ -261,9 +263,21 @@ impl PackManifest {
     }
 
     /// Signs the manifest with each of `signers`; without any, the envelope proves nothing. Each signature is verified
-    /// before it is returned (rule G1).
+    /// before it is returned (rule G1). What readers would not take is an error: more than [`LAYOUT_BLOBS`] blobs, or an
+    /// envelope of more than [`PACK_MANIFEST_BYTES`].
     pub fn seal(&self, signers: &[&(dyn Signer + Sync)]) -> Result<PackEnvelope, PackError> {
+        let blobs = self.entries.iter().filter(|entry| entry.path.starts_with("blobs/")).count();
+        if blobs > LAYOUT_BLOBS {
+            return Err(PackError::Shape {
+                why: format!("{blobs} blobs, the limit is {LAYOUT_BLOBS}: make several packs"),
+            });
+        }
         let payload = self.to_bytes()?;
+        // In Base64 four letters stand for three bytes. Nobody signs what is too large already.
+        let letters = (payload.len() as u64).div_ceil(3).saturating_mul(4);
+        if letters > PACK_MANIFEST_BYTES {
+            return Err(PackError::TooLarge { bytes: letters });
+        }
         let message = pae(PACK_PAYLOAD_TYPE, &payload);
         let mut signatures = Vec::new();
         for signer in signers {
@@ -275,7 +289,11 @@ impl PackManifest {
             }
             signatures.push(signature.into_bytes());
         }
-        Ok(PackEnvelope { envelope: Envelope::new(PACK_PAYLOAD_TYPE, payload, signatures) })
+        let sealed = PackEnvelope { envelope: Envelope::new(PACK_PAYLOAD_TYPE, payload, signatures) };
+        match sealed.to_json().len() as u64 {
+            bytes if bytes > PACK_MANIFEST_BYTES => Err(PackError::TooLarge { bytes }),
+            _ => Ok(sealed),
+        }
     }
 }
 

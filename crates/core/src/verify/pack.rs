@@ -69,7 +69,8 @@ impl Verifier {
 mod tests {
     use super::*;
     use crate::key::{KeyFile, LocalSigner, Password};
-    use crate::pack::{PackEntry, PackImage, PackPolicy};
+    use crate::limits::{LAYOUT_BLOBS, PACK_MANIFEST_BYTES};
+    use crate::pack::{OmittedBlob, PackEntry, PackError, PackImage, PackPolicy};
     use crate::{Digest, Signer};
 
     fn signer() -> LocalSigner {
@@ -160,6 +161,32 @@ mod tests {
         assert!(!listed("blobs/sha256/x".to_owned(), blob));
         assert!(!listed(format!("./{}", path(blob)), blob));
         assert!(!listed(format!("x/../{}", path(blob)), blob));
+    }
+
+    #[test]
+    fn what_readers_do_not_take_is_not_sealed() {
+        let blobs = |count: usize| {
+            let mut manifest = manifest();
+            let blob = |number: usize| {
+                let digest = Digest::of(number.to_string());
+                PackEntry::new(format!("blobs/sha256/{}", digest.hex()), 1, digest)
+            };
+            manifest.entries.extend((0..count).map(blob));
+            manifest.seal(&[])
+        };
+        assert!(blobs(LAYOUT_BLOBS).is_ok());
+        assert!(matches!(blobs(LAYOUT_BLOBS.saturating_add(1)), Err(PackError::Shape { .. })));
+        // The payload alone would be within the limit; in its envelope, in Base64, it is not.
+        let long = |bytes: u64| {
+            let mut manifest = manifest();
+            let at = vec!["r".repeat(usize::try_from(bytes).unwrap())];
+            manifest.omitted.push(OmittedBlob::new(Digest::of("blob"), 4, at));
+            manifest.seal(&[])
+        };
+        let whole = (PACK_MANIFEST_BYTES / 4).saturating_mul(3);
+        let sealed = long(whole.saturating_sub(1024)).unwrap().to_json();
+        assert!(PackEnvelope::parse(sealed.as_bytes()).is_ok());
+        assert!(matches!(long(whole), Err(PackError::TooLarge { .. })));
     }
 
     #[test]
