@@ -534,7 +534,7 @@ fn stored(registry: &Registry) -> BTreeSet<String> {
 /// Many images that share layers (B5): their bytes are sent once, and not at all within one registry.
 #[tokio::test]
 async fn shared_layers_are_sent_once_and_mounted_within_a_registry() {
-    const IMAGES: usize = 20;
+    const IMAGES: usize = 200;
     let (source, target) = (Registry::start(), Registry::start());
     let alice = signer("alice");
     let mut unique = std::collections::BTreeMap::new();
